@@ -41,6 +41,21 @@ visitor if {
 	input.resource.extra.order_first == true
 }
 
+# Until he logs in, the browser that began such an order owns its draft (order/visitor cookie; the caller compared the hashes).
+visitor if {
+	input.principal.kind == "anonymous"
+	input.action in data.roles.visitor
+	visitors_thing
+}
+
+visitors_thing if input.resource.kind == "route"
+
+visitors_thing if {
+	input.resource.extra.visitor == true
+	input.resource.owner == ""
+	input.resource.state == "draft"
+}
+
 # A dealer works in his own tenant, on what is his own.
 dealer if {
 	input.principal.kind == "dealer"
@@ -60,6 +75,9 @@ own_thing if input.resource.kind == "route"
 own_thing if input.action in data.roles.ownerless
 
 own_thing if input.resource.owner == input.principal.id
+
+# … or on a draft that his own browser began before he logged in.
+own_thing if visitors_thing
 
 # A member of staff does what one of his roles names, in every tenant or in the one he serves.
 staff if {
