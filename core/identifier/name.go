@@ -163,9 +163,10 @@ func orgNameCode(c string) Code {
 	return CodeOK
 }
 
-// orgRune tells whether r may stand in an organisation's name.
+// orgRune tells whether r may stand in an organisation's name: a list of what
+// may, so that controls, bidi overrides and zero-width characters may not.
 func orgRune(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Mn, r) && !hidden(r) ||
+	return unicode.IsLetter(r) || unicode.IsNumber(r) ||
 		privateUse(r) || strings.ContainsRune(" （）·•・、，。.,-—–&'’\"“”《》〈〉【】[]/:：+#@!", r)
 }
 

@@ -17,7 +17,7 @@ const maxTyped = 2048
 // Only ASCII letters are upper-cased, so that no foreign letter turns into a
 // Latin one. Normalise(Normalise(s)) == Normalise(s).
 func Normalise(s string) string {
-	return strings.Map(func(r rune) rune {
+	kept := strings.Map(func(r rune) rune {
 		switch {
 		case isBlank(r), isHyphen(r):
 			return -1
@@ -26,6 +26,7 @@ func Normalise(s string) string {
 		}
 		return r
 	}, norm.NFKC.String(s))
+	return norm.NFKC.String(kept) // an accent may now touch a letter
 }
 
 func isBlank(r rune) bool { return unicode.IsSpace(r) }
@@ -90,13 +91,6 @@ func alnum(s string) bool {
 
 // sameRune tells whether s repeats one byte: 000000000.
 func sameRune(s string) bool { return s != "" && strings.Count(s, s[:1]) == len(s) }
-
-// hidden tells whether r is invisible or reorders text: control characters,
-// bidi marks and overrides, zero-width characters, non-characters.
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Noncharacter_Code_Point, r) ||
-		unicode.Is(unicode.Variation_Selector, r)
-}
 
 // privateUse tells whether r lies in a private use area, where old GB 18030
 // fonts kept rare characters of names.
