@@ -133,6 +133,7 @@ var rows = []row{
 	{"landline", "4006663999", CodeOK, "400-666-3999"},
 	{"landline", "50947500", CodeLength, ""},
 	{"landline", "026-12345678", CodeFormat, ""},
+	{"landline", "026-22345678", CodeFormat, ""},
 	{"landline", "110", CodeLength, ""},
 	{"landline", "0592-1234567", CodeFormat, ""},
 	{"landline", "0592-62166881234567890", CodeLength, ""},
