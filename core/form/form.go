@@ -58,16 +58,14 @@ type Field struct {
 	Default      string    `yaml:"default"`   // first value when Source gives none
 	Options      []Option  `yaml:"options"`
 	OptionsFrom  string    `yaml:"options_from"` // "term", "delivery", "invoice", or a list of options.yaml (resolved before compiling)
-	Validator    string    `yaml:"validator"`    // a name of core/identifier's registry
-	Pattern      string    `yaml:"pattern"`      // RE2, matched against the whole normalised answer
+	Validator    string    `yaml:"validator"`    // a name of core/identifier's registry; an option's validator goes first (By)
+	Pattern      string    `yaml:"pattern"`      // RE2, matched against the whole normalised answer; handed to the validator where that takes one (dealer_code)
 	PatternHelp  i18n.Text `yaml:"pattern_help"` // what to do when Pattern refuses
 	MinLen       int       `yaml:"min_len"`      // characters
 	MaxLen       int       `yaml:"max_len"`      // characters; 0 = 200 (1000 for textarea)
 	Min          int       `yaml:"min"`          // number, quantity
 	Max          int       `yaml:"max"`          // number, quantity; 0 = no limit
-	Keep         int       `yaml:"keep"`         // keep the first n characters of a longer answer and say so (req B26)
-	Accept       []string  `yaml:"accept"`       // other validators that may accept instead: one field for several codes (req K17)
-	By           string    `yaml:"by"`           // field whose option names the validator: an ID number is checked by its ID type
+	By           string    `yaml:"by"`           // field whose option names the validator (an ID number is checked by its ID type), or the carrier of a waybill
 	Help         i18n.Text `yaml:"help"`
 	Placeholder  i18n.Text `yaml:"placeholder"`
 	Autocomplete string    `yaml:"autocomplete"` // HTML autocomplete token
