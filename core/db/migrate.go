@@ -103,6 +103,7 @@ func migrateFS(ctx context.Context, ownerURL string, files fs.FS, step func(*mig
 	if err != nil {
 		return fmt.Errorf("db: migrate: %w", err)
 	}
+	defer func() { _, _ = m.Close() }()                               // gives back the driver's connection
 	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true }) // ends after the running file
 	defer stop()
 	if err := explain(step(m)); err != nil {
