@@ -18,7 +18,7 @@ type Document struct {
 	// Digest identifies the filled values; its first 8 hex digits are printed in the foot of every page (req B45). The
 	// zero digest is not printed.
 	Digest [32]byte
-	QR     string // text of the code in the upper right of the first page, 34 mm wide; empty: no code
+	QR     string // text of the code in the upper right of the first page, 40 mm wide with its border; empty: no code
 	Footer string // centre of the foot of every page, e.g. the portal's name
 	Words  Words
 	Lang   string // RFC 5646 tag for readers' software; empty: zh-CN

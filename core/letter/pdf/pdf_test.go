@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -206,4 +208,22 @@ func BenchmarkRender(b *testing.B) {
 		render(b, doc)
 	}
 	b.ReportMetric(float64(size), "bytes/letter")
+}
+
+// A letter without a title runs beside the code and goes on below it, complete.
+func TestTextRunsBesideTheCode(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("兹委派经办人办理企业电子钥匙（USBKEY）申领事宜，", 40) + "完。"
+	path := save(t, render(t, Document{QR: "https://a.example/v/1", Blocks: []Block{Paragraph{Text: Plain(long), Indent: true}}}))
+	if got := squeeze(tool(t, "poppler-utils", "pdftotext", "-raw", path, "-")); !strings.HasPrefix(got, long) {
+		t.Errorf("text is not whole: %s", got)
+	}
+	box := tool(t, "poppler-utils", "pdftotext", "-bbox", "-l", "1", path, "-")
+	for _, m := range regexp.MustCompile(`xMax="([\d.]+)" yMax="([\d.]+)"`).FindAllStringSubmatch(box, -1) {
+		x, errX := strconv.ParseFloat(m[1], 64)
+		y, errY := strconv.ParseFloat(m[2], 64)
+		if errX != nil || errY != nil || x > pageWidth-marginSide+1 || (y < 40*mm && x > pageWidth-marginSide-qrSide) {
+			t.Errorf("a word ends at %.0f, %.0f: in the code or the margin", x, y)
+		}
+	}
 }

@@ -8,8 +8,8 @@ import (
 	"certsaas/core/letter/qr"
 )
 
-// qrSide is the code's side with its quiet zone: its modules then span at least 30 mm (57 of 65 modules of 34.3 mm).
-const qrSide = 35 * mm
+// qrSide is the code's side with its quiet zone: a letter's code of 53 modules then spans 35 mm.
+const qrSide = 40 * mm
 
 const (
 	bodySize = 12.0 // 小四

@@ -118,3 +118,66 @@ func (g gray) localMean() gray {
 	}
 	return out
 }
+
+// corner cuts out one of the four corners, 45 % of each side: a letter's code stands in one, however the picture is
+// turned, and there are fewer shapes in it to be mistaken for the code's marks.
+func (g gray) corner(n int) gray {
+	out := gray{w: max(1, g.w*9/20), h: max(1, g.h*9/20)}
+	x0, y0 := (n&1)*(g.w-out.w), (n>>1)*(g.h-out.h)
+	out.pix = make([]byte, 0, out.w*out.h)
+	for y := range out.h {
+		at := (y0+y)*g.w + x0
+		out.pix = append(out.pix, g.pix[at:at+out.w]...)
+	}
+	return out
+}
+
+// stretched spreads the levels between the darkest and the lightest hundredth over the whole range.
+func (g gray) stretched() gray {
+	var count [256]int
+	for _, v := range g.pix {
+		count[v]++
+	}
+	low, high := 0, 255
+	for n := count[0]; n < len(g.pix)/100 && low < 254; n += count[low] {
+		low++
+	}
+	for n := count[255]; n < len(g.pix)/100 && high > low+1; n += count[high] {
+		high--
+	}
+	out := gray{g.w, g.h, make([]byte, len(g.pix))}
+	for i, v := range g.pix {
+		out.pix[i] = byte(min(max((int(v)-low)*255/(high-low), 0), 255))
+	}
+	return out
+}
+
+// mean is the average of two pictures of one size.
+func mean(a, b gray) gray {
+	out := gray{a.w, a.h, make([]byte, len(a.pix))}
+	for i := range out.pix {
+		out.pix[i] = byte((int(a.pix[i]) + int(b.pix[i])) / 2)
+	}
+	return out
+}
+
+// luminance is the brightness of img: sharper than the red channel, whose colour a JPEG stores at half the resolution.
+func luminance(img image.Image) gray {
+	b := img.Bounds()
+	g := gray{b.Dx(), b.Dy(), make([]byte, b.Dx()*b.Dy())}
+	for y := range g.h {
+		for x := range g.w {
+			i := y*g.w + x
+			switch src := img.(type) {
+			case *image.YCbCr:
+				g.pix[i] = src.Y[src.YOffset(b.Min.X+x, b.Min.Y+y)]
+			case *image.RGBA:
+				p := src.Pix[src.PixOffset(b.Min.X+x, b.Min.Y+y):]
+				g.pix[i] = byte((299*int(p[0]) + 587*int(p[1]) + 114*int(p[2])) / 1000)
+			default:
+				g.pix[i] = color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y
+			}
+		}
+	}
+	return g
+}
