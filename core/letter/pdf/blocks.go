@@ -10,16 +10,15 @@ func (l *layout) lines(lines []line, x, width, indent, size float64, align Align
 		if i == 0 {
 			at, room = x+indent, width-indent
 		}
-		spread := 0.0
 		switch slack := room - ln.width; {
 		case align == AlignCentre:
 			at += slack / 2
 		case align == AlignRight:
 			at += slack
-		case align == AlignJustified && !ln.last && len(ln.chars) > 1 && slack < room/6:
-			spread = slack / float64(len(ln.chars)-1)
+		case align == AlignJustified && !ln.last:
+			stretch(ln.chars, slack)
 		}
-		l.page.text(at, l.y+baseline(size), size, ln.chars, spread)
+		l.page.text(at, l.y+baseline(size), size, ln.chars)
 		l.y += size * leading
 	}
 }
@@ -112,7 +111,7 @@ func (b List) place(l *layout) {
 	}
 	for i, item := range b.Items {
 		l.need(bodySize * leading)
-		l.page.text(marginSide, l.y+baseline(bodySize), bodySize, measure(l.face, Plain(marks[i]), bodySize), 0)
+		l.page.text(marginSide, l.y+baseline(bodySize), bodySize, measure(l.face, Plain(marks[i]), bodySize))
 		l.flow(item, marginSide+hang, lineWidth-hang, 0, bodySize, AlignJustified)
 		l.y += .6 * mm
 	}
@@ -206,7 +205,7 @@ func (b Signature) place(l *layout) {
 			l.at(cx, cy+3, 9, AlignCentre, l.words.Seal)
 			l.page.op("Q")
 		}
-		l.page.text(x, l.y+12*mm, bodySize, measure(l.face, bold(p.Label), bodySize), 0)
+		l.page.text(x, l.y+12*mm, bodySize, measure(l.face, bold(p.Label), bodySize))
 		if !p.Seal {
 			from := x + total(measure(l.face, bold(p.Label), bodySize)) + 2
 			if to := x + column - 6*mm; to > from {

@@ -29,25 +29,26 @@ func (c *canvas) num(vs ...float64) {
 
 func (c *canvas) op(s string) { c.ops = append(append(c.ops, s...), '\n') }
 
-// text prints chars with their baseline at y; spread is put between them.
-func (c *canvas) text(x, y, size float64, chars []char, spread float64) {
+// text prints chars with their baseline at y.
+func (c *canvas) text(x, y, size float64, chars []char) {
 	for len(chars) > 0 {
 		n := 1
 		for n < len(chars) && chars[n].bold == chars[0].bold && chars[n].underline == chars[0].underline {
 			n++
 		}
 		run := chars[:n]
-		w := c.run(x, y, size, run, spread)
+		c.run(x, y, size, run)
+		w := total(run)
 		if run[0].underline {
-			c.line(x, y+size*.16, x+w-spread, y+size*.16, .5, 0)
+			c.line(x, y+size*.16, x+w-run[n-1].after, y+size*.16, .5, 0)
 		}
 		x += w
 		chars = chars[n:]
 	}
 }
 
-// run prints chars of one style and returns how far they reach.
-func (c *canvas) run(x, y, size float64, chars []char, spread float64) (w float64) {
+// run prints chars of one style.
+func (c *canvas) run(x, y, size float64, chars []char) {
 	c.op("BT")
 	c.ops = append(c.ops, "/F1 "...)
 	c.num(size)
@@ -56,27 +57,22 @@ func (c *canvas) run(x, y, size float64, chars []char, spread float64) (w float6
 		c.num(size * .028)
 		c.op("w 2 Tr")
 	}
-	if spread != 0 {
-		c.num(spread)
-		c.op("Tc")
-	}
 	c.num(x, pageHeight-y)
-	c.ops = append(c.ops, "Td <"...)
+	c.ops = append(c.ops, "Td [<"...)
 	const hex = "0123456789ABCDEF"
-	for _, ch := range chars {
+	for i, ch := range chars {
 		g := c.font.code(ch.r)
 		c.ops = append(c.ops, hex[g>>12], hex[g>>8&15], hex[g>>4&15], hex[g&15])
-		w += ch.width + spread
+		if ch.after != 0 && i < len(chars)-1 { // in thousandths of the size, to the left
+			c.ops = append(c.ops, "> "...)
+			c.ops = append(appendNumber(c.ops, -ch.after*1000/size), " <"...)
+		}
 	}
-	c.op("> Tj")
-	if spread != 0 {
-		c.op("0 Tc")
-	}
+	c.op(">] TJ")
 	if chars[0].bold {
 		c.op("0 Tr")
 	}
 	c.op("ET")
-	return w
 }
 
 // grey sets the shade of what is printed next: 0 black, 1 white.

@@ -109,12 +109,12 @@ func (l *layout) at(x, y, size float64, align Align, s string) {
 	case AlignRight:
 		x -= w
 	}
-	l.page.text(x, y, size, chars, 0)
+	l.page.text(x, y, size, chars)
 }
 
 func total(chars []char) (w float64) {
 	for _, c := range chars {
-		w += c.width
+		w += c.width + c.after
 	}
 	return w
 }

@@ -89,7 +89,7 @@ func (g grid) part(l *layout, cells []cell, lines [][]line, from, n int) {
 			y += float64(n-len(lines[i])) * cellLead / 2
 		}
 		for _, ln := range shown {
-			l.page.text(g.edges[i]+cellPad, y+cellLead/2+cellSize*.38, cellSize, ln.chars, 0)
+			l.page.text(g.edges[i]+cellPad, y+cellLead/2+cellSize*.38, cellSize, ln.chars)
 			y += cellLead
 		}
 	}
@@ -112,6 +112,7 @@ func (b Fields) texts() []Text {
 
 func (b Fields) place(l *layout) {
 	l.clearCode()
+	l.y += 1 * mm
 	columns := min(max(b.Columns, 1), 2)
 	label := 0.0
 	for _, f := range b.Fields {

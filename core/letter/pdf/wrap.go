@@ -5,12 +5,13 @@ import (
 	"unicode"
 )
 
-// char is one rune in its style; its width is in points.
+// char is one rune in its style; its width, and the space set after it to stretch a line, are in points.
 type char struct {
 	r         rune
 	bold      bool
 	underline bool
 	width     float64
+	after     float64
 }
 
 // line is what stands on one line. Last is set when the text or a forced break ends here: such a line is not stretched.
@@ -114,6 +115,25 @@ func wrap(chars []char, width, indent float64) []line {
 	}
 	end(true)
 	return lines
+}
+
+// stretch spreads slack over the gaps of a line, none of which are inside a word, unless it is more than an eye forgives.
+func stretch(chars []char, slack float64) {
+	gap := func(i int) bool { return !inWord(chars[i].r) || !inWord(chars[i+1].r) }
+	gaps := 0
+	for i := range len(chars) - 1 {
+		if gap(i) {
+			gaps++
+		}
+	}
+	if gaps == 0 || slack/float64(gaps) > .35*bodySize {
+		return
+	}
+	for i := range len(chars) - 1 {
+		if gap(i) {
+			chars[i].after = slack / float64(gaps)
+		}
+	}
 }
 
 // nextUnit is the number and width of the first chars that stay together.

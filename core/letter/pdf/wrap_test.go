@@ -111,3 +111,28 @@ func TestChineseNumber(t *testing.T) {
 		}
 	}
 }
+
+// A stretched line is as wide as its room, and no word is pulled apart.
+func TestStretch(t *testing.T) {
+	t.Parallel()
+	f, err := face()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chars := measure(f, Plain("甲乙USBKEY丙13800138000丁，"), 10)
+	before := total(chars)
+	stretch(chars, 6)
+	if got := total(chars); got < before+5.99 || got > before+6.01 {
+		t.Errorf("%.2f wide, want %.2f", got, before+6)
+	}
+	for i, c := range chars[:len(chars)-1] {
+		if (c.after != 0) == (inWord(c.r) && inWord(chars[i+1].r)) {
+			t.Errorf("after %q: %.2f", c.r, c.after)
+		}
+	}
+	far := measure(f, Plain("甲乙"), 10)
+	stretch(far, 50)
+	if far[0].after != 0 {
+		t.Error("a line was torn apart")
+	}
+}
