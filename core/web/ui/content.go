@@ -41,6 +41,10 @@ type PriceProps struct {
 	Total int64
 	Note  string // "付款后开票"
 	Saved string // "已保存 14:32"
+
+	// Action is the page's main button, with Form: the form's id. It stays in
+	// sight at the side, and on a phone at the foot.
+	Action templ.Component
 }
 
 // Pair is a name with its value.
