@@ -112,7 +112,8 @@ func (s *session) ChangePIN(old, fresh string) error {
 		uintptr(unsafe.Pointer(&o[0])), uintptr(len(o)), uintptr(unsafe.Pointer(&n[0])), uintptr(len(n))))
 }
 
-// Close ends the session, and with the last one the login.
+// Close ends the session. A login is the process's, not the session's: it ends
+// with Logout or with the device's last session.
 func (s *session) Close() error {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
@@ -121,7 +122,6 @@ func (s *session) Close() error {
 		return nil
 	}
 	s.closed = true
-	_ = s.m.call("close", fnLogout, s.handle) // may not be logged in
 	return s.m.call("close", fnCloseSession, s.handle)
 }
 

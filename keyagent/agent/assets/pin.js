@@ -1,0 +1,18 @@
+// Small comforts of the PIN window; it works without them.
+(function () {
+  "use strict";
+  var form = document.querySelector("form");
+  if (form) {
+    form.addEventListener("submit", function () {
+      // After the browser has read the pressed button's value.
+      setTimeout(function () {
+        form.querySelectorAll("button").forEach(function (b) { b.disabled = true; });
+      }, 0);
+    });
+  }
+  var close = document.getElementById("close");
+  if (close) {
+    close.hidden = false;
+    close.addEventListener("click", function () { window.close(); });
+  }
+})();
