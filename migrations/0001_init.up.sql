@@ -413,6 +413,14 @@ CREATE TABLE authorities (
 );
 CREATE UNIQUE INDEX authorities_kind_key ON authorities (kind, algorithm);
 
+-- The platform's Ed25519 keys by use ("letter", "keyagent"), sealed. No tenant.
+CREATE TABLE signing_keys (
+    name       text PRIMARY KEY,
+    public_key bytea NOT NULL,
+    key_sealed bytea NOT NULL,
+    created_at timestamptz NOT NULL
+);
+
 -- Stored before anything is signed, so that a crash leaves evidence (two-step issuance).
 CREATE TABLE issuance_intents (
     tenant_id    uuid NOT NULL,
@@ -422,9 +430,7 @@ CREATE TABLE issuance_intents (
     serial       bytea NOT NULL,
     spki_sha256  bytea NOT NULL,
     profile      text NOT NULL,
-    csr          bytea NOT NULL,
-    not_before   timestamptz NOT NULL,
-    not_after    timestamptz NOT NULL,
+    tbs_sealed   bytea NOT NULL,                -- the linted to-be-signed bytes: what a crash interrupted is completed from them
     state        text NOT NULL,
     created_at   timestamptz NOT NULL,
     settled_at   timestamptz,
@@ -643,6 +649,7 @@ GRANT DELETE ON sessions, challenges, upload_tickets, outbox TO certsaas_system;
 -- Tables without a tenant.
 GRANT SELECT ON tenants TO certsaas_app;
 GRANT SELECT, INSERT, UPDATE ON tenants, staff, staff_sessions, authorities, job_runs TO certsaas_system;
+GRANT SELECT, INSERT ON signing_keys TO certsaas_system;
 GRANT SELECT, INSERT ON crls TO certsaas_system;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_counters TO certsaas_system;
 GRANT DELETE ON staff_sessions TO certsaas_system;

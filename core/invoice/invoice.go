@@ -1,0 +1,308 @@
+// Package invoice is the paper trail of an order's money.
+//
+// In: the applicant's wish (with the order, or after approval) and, from finance, the issued file with its number.
+// Out: one live invoice per order, requested only once the money is there and the review has passed; a download for the
+// applicant under 已完成订单 (req K3 K29); a message when it is there.
+package invoice
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"certsaas/core/audit"
+	"certsaas/core/authz"
+	"certsaas/core/clock"
+	"certsaas/core/db"
+	"certsaas/core/fault"
+	"certsaas/core/identifier"
+	"certsaas/core/material"
+	"certsaas/core/order"
+	"certsaas/core/outbox"
+	"certsaas/core/rules"
+	"certsaas/core/vault"
+)
+
+// Messages are the package's sentences.
+//
+//go:embed messages.*.toml
+var Messages embed.FS
+
+// Kinds of invoice (domain §2.1).
+const (
+	Electronic = "e"     // 电子发票（普通发票）
+	Paper      = "paper" // 纸质普通发票, couriered within a month of payment (req B9)
+)
+
+// State is where an invoice stands.
+type State string
+
+// The states.
+const (
+	Requested State = "requested" // finance must issue it
+	Done      State = "issued"    // issued, its file is here
+	Withdrawn State = "withdrawn" // the money went back before it was issued
+)
+
+// Header is whom the invoice is made out to.
+type Header struct {
+	Title string `json:"title"`
+	TaxNo string `json:"tax_no"`
+	Email string `json:"email"`
+}
+
+// Invoice is one invoice of an order.
+type Invoice struct {
+	Tenant, ID, Order uuid.UUID
+	OrderNumber       string
+	Kind              string
+	State             State
+	Header            Header
+	AmountFen         int64
+	Number            string
+	IssuedOn          *time.Time
+	File              uuid.UUID // Nil until issued
+	RequestedAt       time.Time
+	DueAt, IssuedAt   *time.Time
+}
+
+// Deps is what a Service stands on.
+type Deps struct {
+	DB        *db.DB
+	Vault     *vault.Vault
+	Orders    *order.Service
+	Tenants   order.Tenants
+	Rules     *rules.Engine
+	Authz     *authz.Authorizer
+	Materials *material.Service
+}
+
+// Service is the use cases of invoices.
+type Service struct{ Deps }
+
+// New makes a Service.
+func New(d Deps) *Service { return &Service{d} }
+
+// Request asks finance for the invoice an order wants, if it wants one and its time has come: money received and review
+// passed. Told by the outbox (order.paid, order.approve) and called when the applicant asks after approval; a repeated
+// call changes nothing.
+func (s *Service) Request(ctx context.Context, tenantID, orderID uuid.UUID) error {
+	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		o, err := s.Orders.LoadForUpdate(ctx, tx, orderID)
+		if err != nil {
+			return err
+		}
+		kind, err := s.wanted(ctx, tx, o)
+		if err != nil || kind == "" {
+			return err
+		}
+		return s.insert(ctx, tx, o, kind)
+	})
+}
+
+// wanted is the kind of invoice that is due now, "" for none.
+func (s *Service) wanted(ctx context.Context, tx *db.Tx, o order.Order) (string, error) {
+	if o.PaidAt == nil || o.ReviewedAt == nil || o.TotalFen == 0 || o.State == order.Refunding || o.State == order.Refunded {
+		return "", nil
+	}
+	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+	if err != nil {
+		return "", err
+	}
+	p, ok := t.Product(o.Product)
+	if !ok {
+		return "", fmt.Errorf("invoice: release %d has no product %s", o.Release, o.Product)
+	}
+	facts, err := s.Orders.Facts(ctx, tx, o)
+	if err != nil {
+		return "", err
+	}
+	d, err := s.Rules.Invoice(ctx, t.Case(p, o.Answers, facts))
+	if err != nil || !d.Wanted {
+		return "", err
+	}
+	return d.Kind, nil
+}
+
+func (s *Service) insert(ctx context.Context, tx *db.Tx, o order.Order, kind string) error {
+	var have bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE tenant_id = $1 AND order_id = $2 AND state <> 'withdrawn')`,
+		tx.Tenant(), o.ID).Scan(&have)
+	if err != nil || have {
+		return err
+	}
+	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return err
+	}
+	id := db.NewID()
+	h := Header{Title: o.Answers["invoice_title"], TaxNo: o.Answers["invoice_tax_no"], Email: o.Answers["invoice_email"]}
+	if h.Title == "" {
+		h.Title = o.Organisation()
+	}
+	if h.Email == "" {
+		h.Email = o.Answers["email"]
+	}
+	plain, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("invoice: header: %w", err)
+	}
+	var due *time.Time
+	if kind == Paper {
+		d := clock.CivilDate(*o.PaidAt, clock.Shanghai).At(0, 0, clock.Shanghai).AddDate(0, 1, 0)
+		due = &d
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO invoices (tenant_id, id, order_id, kind, state, header_sealed, amount_fen, requested_at, due_at)
+		VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7, $8)`,
+		tx.Tenant(), id, o.ID, kind, keys.Seal("invoices.header", id, plain), o.TotalFen, tx.Now(), due)
+	if err != nil {
+		return fmt.Errorf("invoice: insert: %w", err)
+	}
+	return audit.Record(ctx, tx, audit.Entry{Action: "invoice.requested", Resource: "order/" + o.ID.String(), Detail: map[string]any{"kind": kind}})
+}
+
+// numbers: 20 digits of a 数电票, or 8 digits (number) or 12 and 8 (code and number) of an older one (domain §2.1).
+var numbers = regexp.MustCompile(`^(\d{20}|\d{8})$`)
+
+// Issue is what finance types with the file.
+type Issue struct {
+	Number   string
+	IssuedOn string // 2006-01-02
+	File     []byte // PDF, OFD or XML, stored as it is
+}
+
+// Upload stores an issued invoice. Errors: fault.Invalid at "number" (form or used already), "issued_on", "file".
+func (s *Service) Upload(ctx context.Context, tenantID, orderID uuid.UUID, in Issue) error {
+	number := identifier.Normalise(in.Number)
+	var fields []fault.Field
+	if !numbers.MatchString(number) {
+		fields = append(fields, fault.At("number", "invoice.number"))
+	}
+	day, err := clock.ParseDate(in.IssuedOn)
+	if err != nil {
+		fields = append(fields, fault.At("issued_on", "invoice.date"))
+	}
+	if len(in.File) == 0 {
+		fields = append(fields, fault.At("file", "invoice.file"))
+	}
+	if len(fields) > 0 {
+		return fault.InvalidFields(fields...)
+	}
+	_, err = s.Materials.Attach(ctx, tenantID, orderID, in.File, func(ctx context.Context, tx *db.Tx, f material.File) error {
+		return s.record(ctx, tx, orderID, f, number, day)
+	})
+	return err
+}
+
+func (s *Service) record(ctx context.Context, tx *db.Tx, orderID uuid.UUID, f material.File, number string, day clock.Date) error {
+	if day.After(clock.CivilDate(tx.Now(), clock.Shanghai)) {
+		return fault.InvalidFields(fault.At("issued_on", "invoice.future"))
+	}
+	var used bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE tenant_id = $1 AND number = $2 AND order_id <> $3)`, tx.Tenant(), number, orderID).Scan(&used)
+	if err != nil {
+		return fmt.Errorf("invoice: number: %w", err)
+	}
+	if used {
+		return fault.InvalidFields(fault.At("number", "invoice.number_used"))
+	}
+	var id uuid.UUID
+	err = tx.QueryRow(ctx, `UPDATE invoices SET state = 'issued', number = $3, issued_on = $4, file_id = $5, issued_at = $6, issued_by = $7
+		WHERE tenant_id = $1 AND order_id = $2 AND state = 'requested' RETURNING id`,
+		tx.Tenant(), orderID, number, day.At(0, 0, time.UTC), f.ID, tx.Now(), authz.From(ctx).ID).Scan(&id)
+	if errors.Is(err, db.ErrNoRows) {
+		return fault.New(fault.Conflict, "invoice.not_requested")
+	}
+	if err != nil {
+		return fmt.Errorf("invoice: issue: %w", err)
+	}
+	if err := outbox.Enqueue(ctx, tx, outbox.Event{Kind: "order.invoice_issued", Ref: orderID}); err != nil {
+		return err
+	}
+	return audit.Record(ctx, tx, audit.Entry{Action: "invoice.issued", Resource: "order/" + orderID.String(), Detail: map[string]any{"number": number}})
+}
+
+const columns = `i.tenant_id, i.id, i.order_id, o.number, i.kind, i.state, i.header_sealed, i.amount_fen, coalesce(i.number, ''), i.issued_on,
+	i.file_id, i.requested_at, i.due_at, i.issued_at`
+
+// Of is the live invoice of an order; nil when there is none.
+func (s *Service) Of(ctx context.Context, tx *db.Tx, orderID uuid.UUID) (*Invoice, error) {
+	list, err := s.query(ctx, tx, `i.tenant_id = $1 AND i.order_id = $2 AND i.state <> 'withdrawn'`, tx.Tenant(), orderID)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// Pending lists the invoices finance must issue, across tenants, those due first.
+func (s *Service) Pending(ctx context.Context) ([]Invoice, error) {
+	if err := s.Authz.CheckRoute(ctx, authz.InvoiceUpload, uuid.Nil); err != nil {
+		return nil, err
+	}
+	var list []Invoice
+	err := s.DB.WithSystem(ctx, "console/invoices", func(ctx context.Context, tx *db.Tx) (err error) {
+		list, err = s.query(ctx, tx, `i.state = 'requested'`)
+		return err
+	})
+	return list, err
+}
+
+func (s *Service) query(ctx context.Context, tx *db.Tx, where string, args ...any) ([]Invoice, error) {
+	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM invoices i JOIN orders o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
+		WHERE `+where+` ORDER BY i.due_at NULLS LAST, i.requested_at LIMIT 500`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: list: %w", err)
+	}
+	type row struct {
+		inv    Invoice
+		sealed []byte
+	}
+	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (row, error) {
+		var x row
+		var file *uuid.UUID
+		err := r.Scan(&x.inv.Tenant, &x.inv.ID, &x.inv.Order, &x.inv.OrderNumber, &x.inv.Kind, &x.inv.State, &x.sealed, &x.inv.AmountFen,
+			&x.inv.Number, &x.inv.IssuedOn, &file, &x.inv.RequestedAt, &x.inv.DueAt, &x.inv.IssuedAt)
+		if file != nil {
+			x.inv.File = *file
+		}
+		return x, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("invoice: list: %w", err)
+	}
+	list := make([]Invoice, 0, len(found))
+	for _, x := range found {
+		keys, err := s.Vault.Keys(ctx, tx, x.inv.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		plain, err := keys.Open("invoices.header", x.inv.ID, x.sealed)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(plain, &x.inv.Header); err != nil {
+			return nil, fmt.Errorf("invoice: header: %w", err)
+		}
+		list = append(list, x.inv)
+	}
+	return list, nil
+}
+
+// Withdraw takes back a request whose money went back, told by the outbox (order.refunded). An issued invoice needs a red
+// one by hand; it is left and finance sees it.
+func (s *Service) Withdraw(ctx context.Context, tenantID, orderID uuid.UUID) error {
+	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE invoices SET state = 'withdrawn' WHERE tenant_id = $1 AND order_id = $2 AND state = 'requested'`, tx.Tenant(), orderID)
+		if err != nil {
+			return fmt.Errorf("invoice: withdraw: %w", err)
+		}
+		return nil
+	})
+}

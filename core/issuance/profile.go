@@ -1,0 +1,65 @@
+package issuance
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"certsaas/core/clock"
+	"certsaas/core/fault"
+	"certsaas/core/order"
+	"certsaas/core/pki"
+	"certsaas/core/tenant"
+)
+
+// profile compiles the certificate profile of a product for one issuer and term.
+func profile(p tenant.Product, years int, crlURL, issuerURL string) (pki.Profile, error) {
+	c := p.Certificate.Profile
+	c.ValidityYears = max(years, 1)
+	c.CRLURLs, c.IssuerURLs = append([]string{crlURL}, c.CRLURLs...), append([]string{issuerURL}, c.IssuerURLs...)
+	prof, err := pki.CompileProfile(c)
+	if err != nil {
+		return prof, fmt.Errorf("issuance: product %s: %w", p.Code, err)
+	}
+	return prof, nil
+}
+
+// subject fills the profile's name templates with an order's answers and what they come to (tenant.SubjectFacts). The
+// sequence number is empty for an order's first key, so that a single key bears the plain company name.
+func subject(prof pki.Profile, t *tenant.Tenant, o order.Order, seq int) (pki.Subject, error) {
+	values := map[string]string{}
+	for _, name := range prof.Placeholders() {
+		values[name] = o.Answers[name]
+	}
+	values["code"], values["organisation"] = o.Code(), o.Organisation()
+	values["project"] = t.Names().Platform.In("zh-CN")
+	if seq > 1 {
+		values["seq"] = strconv.Itoa(seq)
+	}
+	s, err := prof.Subject(values)
+	if err != nil {
+		return s, fault.Wrap(fault.Invalid, "issuance.subject", err)
+	}
+	return s, nil
+}
+
+// validity gives the period of a new certificate. old is the end of the certificate it follows, zero when there is none.
+func validity(p tenant.Product, years int, now, old time.Time) (notBefore, notAfter time.Time, err error) {
+	from := now.Add(-5 * time.Minute).Truncate(time.Second) // clocks of relying parties differ
+	switch {
+	case p.Certificate.Validity == "keep_old_end":
+		if old.IsZero() || !old.After(now) {
+			return from, old, fault.New(fault.Precondition, "issuance.old_ended")
+		}
+		return from, old, nil
+	case p.Certificate.Validity == "carry_over" && !old.IsZero():
+		r := clock.RenewalWindow(now, old, clock.RenewalPolicy{
+			OpenDays: p.Window.OpenDays, LateDays: p.Window.LateDays, CarryOver: p.Window.CarryOver, TermYears: years,
+		})
+		if r.State == clock.RenewalEarly {
+			return from, r.NotAfter, fault.New(fault.Precondition, "issuance.too_early")
+		}
+		return from, r.NotAfter.UTC().Truncate(time.Second), nil
+	}
+	return from, clock.AddYearsClamped(now.In(clock.Shanghai), years).Add(-time.Second).UTC().Truncate(time.Second), nil
+}
