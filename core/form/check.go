@@ -1,6 +1,7 @@
 package form
 
 import (
+	"strings"
 	"time"
 
 	"certsaas/core/i18n"
@@ -115,26 +116,32 @@ func (f Form) Prefill(a Answers, env Env) Answers {
 	return out
 }
 
+// Initial is the first answers of a new order: sources and defaults.
+func (f Form) Initial(env Env) Answers { return f.Prefill(nil, env) }
+
 // Needs tells whether an answer is asked for with "*" under these answers (req B17 K6).
 func (fd Field) Needs(a Answers, facts map[string]string) bool {
 	return fd.Required || fd.RequiredWhen.Holds(a, facts, false)
 }
 
-// initial is a field's first value.
+// initial is a field's first value: the first of its sources that has one, else its default.
 func (fd Field) initial(a Answers, env Env) string {
-	const answers = "answers."
-	switch {
-	case len(fd.Source) > len(answers) && fd.Source[:len(answers)] == answers:
-		if v := a[fd.Source[len(answers):]]; v != "" {
-			return v
+	for _, path := range fd.Sources() {
+		v := ""
+		if key, ok := strings.CutPrefix(path, "answers."); ok {
+			v = a[key]
+		} else if env.Source != nil {
+			v = env.Source(path)
 		}
-	case fd.Source != "" && env.Source != nil:
-		if v := env.Source(fd.Source); v != "" {
+		if v != "" {
 			return v
 		}
 	}
 	return fd.Default
 }
+
+// Sources are the places the first value may come from, the best first.
+func (fd Field) Sources() []string { return strings.Fields(fd.Source) }
 
 func contains(list []string, s string) bool {
 	for _, l := range list {

@@ -1,5 +1,7 @@
 package form
 
+import "strings"
+
 // Change is one answer that differs between two versions of an order.
 type Change struct {
 	Field Field // zero but for Key when the form no longer has it
@@ -46,8 +48,10 @@ func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {
 	if fd.By != "" {
 		names = append(names, fd.By)
 	}
-	if fd.ReadOnly && len(fd.Source) > len("answers.") {
-		names = append(names, fd.Source[len("answers."):])
+	for _, path := range fd.Sources() {
+		if key, ok := strings.CutPrefix(path, "answers."); ok && fd.ReadOnly {
+			names = append(names, key)
+		}
 	}
 	for _, n := range names {
 		if open[n] {

@@ -37,6 +37,7 @@ type Form struct {
 // Group is a numbered section of a form.
 type Group struct {
 	ID          string    `yaml:"id" need:"yes"`
+	Use         string    `yaml:"use"` // entry of groups.yaml this group starts from (resolved before compiling)
 	Title       i18n.Text `yaml:"title" need:"yes"`
 	Help        i18n.Text `yaml:"help"`
 	Step        string    `yaml:"step" need:"yes"` // id of the product step whose page shows the group
@@ -54,7 +55,7 @@ type Field struct {
 	RequiredWhen Cond      `yaml:"required_when"`
 	VisibleWhen  Cond      `yaml:"visible_when"`
 	ReadOnly     bool      `yaml:"read_only"` // the answer is always Source's; what is typed is ignored (req B24)
-	Source       string    `yaml:"source"`    // where the first value comes from: "account.mobile", "answers.org_name", "cert.subject", …
+	Source       string    `yaml:"source"`    // where the first value comes from: "account.mobile", "answers.org_name", "cert.subject", …; several, the best first, with blanks between
 	Default      string    `yaml:"default"`   // first value when Source gives none
 	Options      []Option  `yaml:"options"`
 	OptionsFrom  string    `yaml:"options_from"` // "term", "delivery", "invoice", or a list of options.yaml (resolved before compiling)

@@ -1,6 +1,162 @@
 package rules
 
-// Module is a tenant's own rules, parsed and checked.
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"certsaas/core/fault"
+)
+
+//go:embed *.rego
+var policy embed.FS
+
+// Messages are the sentences of this package.
+//
+//go:embed messages.*.toml
+var Messages embed.FS
+
+// Deadlines: a tenant's own rules get 50 ms, ours, which are bounded by what a
+// definition may hold, more room for a busy machine.
+const (
+	moduleDeadline = 50 * time.Millisecond
+	ownDeadline    = 500 * time.Millisecond
+)
+
+// decisions are the packages of the general rules, one decision each.
+var decisions = []string{"price", "delivery", "invoice", "eligibility", "review"}
+
+// Engine answers Cases. It is prepared once and safe for concurrent use.
+type Engine struct {
+	queries map[string]rego.PreparedEvalQuery
+}
+
+// Module is a tenant's own rules, checked and prepared; it is safe for concurrent use.
 type Module struct {
-	source string
+	query rego.PreparedEvalQuery
+}
+
+// capabilities is Rego without network, time, randomness, environment, printing and other ways out.
+func capabilities() *ast.Capabilities {
+	caps := ast.CapabilitiesForThisVersion()
+	var kept []*ast.Builtin
+	for _, b := range caps.Builtins {
+		if !forbidden(b.Name) {
+			kept = append(kept, b)
+		}
+	}
+	caps.Builtins = kept
+	caps.AllowNet = []string{}
+	return caps
+}
+
+func forbidden(name string) bool {
+	for _, p := range []string{"http.", "net.", "opa.", "rand.", "uuid.", "time.now_ns", "io.jwt", "crypto.", "rego.", "trace", "print", "internal.print", "providers.", "graphql.", "strings.render_template", "glob.", "regex.globs_match"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// New prepares the general rules.
+func New() (*Engine, error) {
+	var modules []func(*rego.Rego)
+	names, err := fs.Glob(policy, "*.rego")
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(policy, name)
+		if err != nil {
+			return nil, fmt.Errorf("rules: %w", err)
+		}
+		modules = append(modules, rego.Module(name, string(text)))
+	}
+	e := &Engine{queries: map[string]rego.PreparedEvalQuery{}}
+	for _, d := range decisions {
+		opts := append([]func(*rego.Rego){rego.Query("data.rules." + d + ".decision"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true)}, modules...)
+		if e.queries[d], err = rego.New(opts...).PrepareForEval(context.Background()); err != nil {
+			return nil, fmt.Errorf("rules: prepare %s: %w", d, err)
+		}
+	}
+	return e, nil
+}
+
+// NewModule checks a tenant's own rules: package tenant, which may define lines
+// (price lines) and deny (refusals) and whatever helps them; it sees input only.
+func NewModule(source string) (*Module, error) {
+	m, err := ast.ParseModuleWithOpts("rules.rego", source, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
+	if err != nil {
+		return nil, fmt.Errorf("rules: tenant module: %w", err)
+	}
+	if m == nil || m.Package.Path.String() != "data.tenant" {
+		return nil, errors.New("rules: tenant module: the package must be called tenant")
+	}
+	if err := onlyInput(m); err != nil {
+		return nil, err
+	}
+	q, err := rego.New(rego.Query("data.tenant"), rego.ParsedModule(m), rego.Capabilities(capabilities()), rego.StrictBuiltinErrors(true)).
+		PrepareForEval(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("rules: tenant module: %w", err)
+	}
+	return &Module{query: q}, nil
+}
+
+// onlyInput refuses a module that reaches for other packages' data.
+func onlyInput(m *ast.Module) error {
+	if len(m.Imports) > 0 {
+		for _, i := range m.Imports {
+			if i.Path.String() != "rego.v1" {
+				return errors.New("rules: tenant module: imports are not available")
+			}
+		}
+	}
+	var bad error
+	ast.WalkRefs(m, func(r ast.Ref) bool {
+		if len(r) > 1 && r[0].Equal(ast.DefaultRootDocument) && !r[1].Equal(ast.StringTerm("tenant")) {
+			bad = fmt.Errorf("rules: tenant module: line %d: only input and data.tenant may be read, not %s", r[0].Loc().Row, r)
+		}
+		return bad != nil
+	})
+	return bad
+}
+
+// ErrorLine is the line a module's error is about, 0 when it has none.
+func ErrorLine(err error) int {
+	var many ast.Errors
+	if errors.As(err, &many) && len(many) > 0 && many[0].Location != nil {
+		return many[0].Location.Row
+	}
+	return 0
+}
+
+// ask evaluates a prepared query within the deadline. No answer is an error, and every error is a refusal.
+func ask(ctx context.Context, q rego.PreparedEvalQuery, input any, limit time.Duration) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	set, err := q.Eval(ctx, rego.EvalInput(input))
+	if err != nil {
+		if topdown.IsCancel(err) || errors.Is(err, context.DeadlineExceeded) {
+			return nil, fault.Wrap(fault.Unavailable, "rules.too_slow", err)
+		}
+		return nil, fmt.Errorf("rules: evaluate: %w", err)
+	}
+	if len(set) != 1 || len(set[0].Expressions) != 1 {
+		return nil, errors.New("rules: evaluate: no decision")
+	}
+	m, ok := set[0].Expressions[0].Value.(map[string]any)
+	if !ok {
+		return nil, errors.New("rules: evaluate: no decision")
+	}
+	return m, nil
 }

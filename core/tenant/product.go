@@ -5,6 +5,7 @@ import (
 
 	"certsaas/core/form"
 	"certsaas/core/i18n"
+	"certsaas/core/pki"
 	"certsaas/core/rules"
 )
 
@@ -101,23 +102,11 @@ type Inbound struct {
 
 // Certificate is what is issued.
 type Certificate struct {
-	Profile    string   `yaml:"profile" oneof:"sign login encrypt"` // profile name of core/pki
-	Algorithms []string `yaml:"algorithms" oneof:"rsa2048 p256 sm2"`
-	Subject    Subject  `yaml:"subject"`
-	Validity   string   `yaml:"validity" oneof:"new_term carry_over keep_old_end"`
-	RevokeOld  string   `yaml:"revoke_old" oneof:"none superseded key_compromise affiliation_changed cessation_of_operation"`
-}
-
-// Subject is the distinguished name as templates over answers and facts ({org_name}, {seq}; domain §6.2).
-// A part that comes out empty is left out. {seq} is "" for the first unit key and "-2", "-3", … after.
-type Subject struct {
-	C      string `yaml:"c"`
-	ST     string `yaml:"st"`
-	L      string `yaml:"l"`
-	O      string `yaml:"o"`
-	OU     string `yaml:"ou"`
-	Serial string `yaml:"serial"`
-	CN     string `yaml:"cn"`
+	// Profile is core/pki's own configuration; its subject's {names} are answers or SubjectFacts.
+	// validity_years may be left out: the ordered term counts.
+	Profile   pki.ProfileConfig `yaml:"profile"`
+	Validity  string            `yaml:"validity" oneof:"new_term carry_over keep_old_end"`
+	RevokeOld string            `yaml:"revoke_old" oneof:"none superseded key_compromise affiliation_changed cessation_of_operation"`
 }
 
 // Window is when a certificate may be renewed (decision 12).

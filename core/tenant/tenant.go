@@ -28,6 +28,7 @@ type Tenant struct {
 	agreements map[string]Agreement
 	messages   map[string]Message
 	assets     map[string][]byte
+	roster     map[string]bool
 	module     *rules.Module
 }
 
@@ -69,6 +70,9 @@ func (t *Tenant) Accounts() Accounts { return t.spec.Accounts }
 
 // Roster tells whether the tenant keeps a list of its dealers, and by which answer.
 func (t *Tenant) Roster() Roster { return t.spec.Roster }
+
+// Listed tells whether a code is on the tenant's list of dealers; meaningful when Roster().Enabled.
+func (t *Tenant) Listed(code string) bool { return t.roster[code] }
 
 // Demo tells that prices, bank accounts and agreements are for demonstration.
 func (t *Tenant) Demo() bool { return t.spec.Demo }
