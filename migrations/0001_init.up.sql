@@ -313,7 +313,7 @@ CREATE TABLE payments (
     CONSTRAINT payments_paid_check CHECK ((state = 'paid') = (paid_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX payments_settles_key ON payments (tenant_id, order_id) WHERE settles;
-CREATE INDEX payments_poll_idx ON payments (next_poll_at) WHERE state IN ('created', 'pending');
+CREATE INDEX payments_poll_idx ON payments (next_poll_at) WHERE next_poll_at IS NOT NULL;
 
 -- Every notification as it came, before it is believed. Append-only but for the verdict.
 CREATE TABLE payment_events (

@@ -31,6 +31,7 @@ var constraints = map[string]sentence{
 	"issuance_intents_open_key": {fault.Conflict, "db.busy"},
 	"certificates_live_key":     {fault.Conflict, "db.duplicate"},
 	"shipments_order_key":       {fault.Conflict, "db.duplicate"},
+	"vouchers_bank_txn_key":     {fault.Conflict, "payment.bank_line_used"},
 }
 
 // Fault gives a database error its kind: broken constraints by the table above, time-outs and lost connections as
