@@ -31,9 +31,10 @@ func page(t testing.TB) *image.RGBA {
 func sealed(img *image.RGBA) *image.RGBA {
 	b := img.Bounds()
 	r := 42 / 210.0 * float64(b.Dx()) / 2
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			d := math.Hypot(float64(x)-.4*float64(b.Dx()), float64(y)-.57*float64(b.Dy())) / r
+	cx, cy := .4*float64(b.Dx()), .57*float64(b.Dy())
+	for y := int(cy - r); y <= int(cy+r); y++ {
+		for x := int(cx - r); x <= int(cx+r); x++ {
+			d := math.Hypot(float64(x)-cx, float64(y)-cy) / r
 			if (d > .94 && d < 1) || d < .2 {
 				v := int(img.Pix[img.PixOffset(x, y)])
 				img.SetRGBA(x, y, color.RGBA{uint8(v * 225 / 255), uint8(v * 60 / 255), uint8(v * 60 / 255), 255})
@@ -43,33 +44,35 @@ func sealed(img *image.RGBA) *image.RGBA {
 	return img
 }
 
-// blurred is a box blur of radius r, applied twice, about a lens out of focus.
+// blurred is a box blur of radius r, applied twice each way, about a lens out of focus.
 func blurred(src *image.RGBA, r int) *image.RGBA {
-	for pass := range 4 {
+	w, h := src.Bounds().Dx(), src.Bounds().Dy()
+	for range 2 {
 		out := image.NewRGBA(src.Bounds())
-		w, h := src.Bounds().Dx(), src.Bounds().Dy()
-		step := 4
-		if pass%2 == 1 {
-			step = src.Stride
-		}
 		for y := range h {
-			for x := range w {
-				at, limit := x, w
-				if pass%2 == 1 {
-					at, limit = y, h
-				}
-				for c := range 4 {
-					sum, i := 0, y*src.Stride+4*x+c
-					for k := -r; k <= r; k++ {
-						sum += int(src.Pix[i+(min(max(at+k, 0), limit-1)-at)*step])
-					}
-					out.Pix[i] = uint8(sum / (2*r + 1))
-				}
-			}
+			slide(out.Pix[y*out.Stride:], src.Pix[y*src.Stride:], w, 4, r)
 		}
-		src = out
+		src = image.NewRGBA(src.Bounds())
+		for x := range w {
+			slide(src.Pix[4*x:], out.Pix[4*x:], h, out.Stride, r)
+		}
 	}
 	return src
+}
+
+// slide averages n pixels, step bytes apart, with a window of 2r+1.
+func slide(dst, src []byte, n, step, r int) {
+	at := func(i, c int) int { return int(src[min(max(i, 0), n-1)*step+c]) }
+	for c := range 4 {
+		sum := 0
+		for k := -r; k <= r; k++ {
+			sum += at(k, c)
+		}
+		for i := range n {
+			dst[i*step+c] = byte(sum / (2*r + 1))
+			sum += at(i+r+1, c) - at(i-r, c)
+		}
+	}
 }
 
 // paper adds a sensor's noise and a lamp's uneven warm light.

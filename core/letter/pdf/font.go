@@ -34,7 +34,9 @@ type typeface struct {
 
 // face inflates and parses the embedded font once. The archive is part of the program: failing here is a broken build,
 // which every caller reports as an error all the same.
-var face = sync.OnceValues(func() (*typeface, error) {
+var face = sync.OnceValues(loadFace)
+
+func loadFace() (*typeface, error) {
 	zr, err := gzip.NewReader(bytes.NewReader(fontArchive))
 	if err != nil {
 		return nil, fmt.Errorf("pdf: font archive: %w", err)
@@ -44,7 +46,7 @@ var face = sync.OnceValues(func() (*typeface, error) {
 		return nil, fmt.Errorf("pdf: font archive: %w", err)
 	}
 	return parseFace(data)
-})
+}
 
 var errFont = errors.New("pdf: not a usable TrueType font")
 

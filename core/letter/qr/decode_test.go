@@ -1,14 +1,17 @@
 package qr_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"testing"
 	"time"
 
+	"certsaas/core/imaging"
 	"certsaas/core/letter/qr"
 )
 
@@ -128,4 +131,34 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q, %v", got, err)
 		}
 	})
+}
+
+// The whole way of an upload: photographed, made safe (reduced, compressed again), read, compared.
+//
+// req: B44 B45 K22
+func TestCodeSurvivesHardening(t *testing.T) {
+	t.Parallel()
+	pub, text, digest := payload()
+	photo := shot{degrees: 3, scale: 2.2, quality: 70, gradient: .4, overCode: true}.take(t, printLetter(t, text))
+	var raw bytes.Buffer
+	if err := jpeg.Encode(&raw, photo, &jpeg.Options{Quality: 70}); err != nil {
+		t.Fatal(err)
+	}
+	img, err := imaging.Harden(raw.Bytes(), imaging.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read string
+	found, err := imaging.Precheck(t.Context(), img, imaging.Want{Sharp: true, Colour: true, Seal: true,
+		ReadCode: func(ctx context.Context, i image.Image) (s string, err error) {
+			read, err = qr.Decode(ctx, i)
+			return read, err
+		}})
+	if err != nil || len(found) != 0 {
+		t.Fatalf("%v %v", found, err)
+	}
+	claim, err := qr.Parse(read)
+	if err != nil || qr.Verify(pub, claim) != nil || !claim.Matches(digest) {
+		t.Errorf("read %q: %v", read, err)
+	}
 }

@@ -62,8 +62,8 @@ func printLetter(t testing.TB, payload string) *image.RGBA {
 func seal(img *image.RGBA, fx, fy float64) {
 	b := img.Bounds()
 	cx, cy, r := fx*float64(b.Dx()), fy*float64(b.Dy()), 42/210.0*float64(b.Dx())/2
-	for y := range b.Dy() {
-		for x := range b.Dx() {
+	for y := max(0, int(cy-r)); y <= min(b.Dy()-1, int(cy+r)); y++ {
+		for x := max(0, int(cx-r)); x <= min(b.Dx()-1, int(cx+r)); x++ {
 			dx, dy := float64(x)-cx, float64(y)-cy
 			d, a := math.Hypot(dx, dy)/r, math.Atan2(dx, -dy)
 			star := d < .3*(.62+.38*math.Cos(5*a))
