@@ -150,6 +150,7 @@ func (ws *windows) show(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusNotFound)
 		w = &window{state: "gone"}
 	}
+	w.settle(r.Context())
 	w.mu.Lock()
 	view := map[string]any{
 		"Prompt": w.prompt, "State": w.state, "Nonce": w.nonce, "Left": w.left, "Known": w.left != token.RetryUnknown,
@@ -158,6 +159,24 @@ func (ws *windows) show(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Unlock()
 	if err := windowPage.Execute(rw, view); err != nil {
 		return // the browser went away
+	}
+}
+
+// settle waits a moment for an operation in progress, so that a page opened just
+// before the form is ready, or while the device works, need not flicker.
+func (w *window) settle(ctx context.Context) {
+	w.mu.Lock()
+	busy, changed := w.state == "checking", w.changed
+	w.mu.Unlock()
+	if !busy {
+		return
+	}
+	moment := time.NewTimer(2 * time.Second)
+	defer moment.Stop()
+	select {
+	case <-changed:
+	case <-moment.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -92,6 +92,22 @@ func (d *Driver) Format(label, pin string) (string, error) {
 	return d.InitToken(label, soPIN(label, pin), pin)
 }
 
+// Ensure gives the serial number of the token with this label, formatting it with
+// the PIN when there is none: a demonstration may start again and again.
+func (d *Driver) Ensure(label, pin string) (serial string, fresh bool, err error) {
+	devices, err := d.Devices()
+	if err != nil {
+		return "", false, err
+	}
+	for _, info := range devices {
+		if info.Label == label {
+			return info.Serial, false, nil
+		}
+	}
+	serial, err = d.Format(label, pin)
+	return serial, err == nil, err
+}
+
 // soPIN need not be remembered: the demonstration formats anew instead of unlocking.
 func soPIN(label, pin string) string {
 	sum := sha256.Sum256([]byte("softtoken-so\x00" + label + "\x00" + pin))

@@ -263,6 +263,18 @@ func TestChangePIN(t *testing.T) {
 	}
 }
 
+func TestEnsure(t *testing.T) {
+	d, _, serial := openDriver(t)
+	again, fresh, err := d.Ensure("演示KEY", pin)
+	if err != nil || fresh || again != serial {
+		t.Fatalf("%q %v %v, want %q", again, fresh, err, serial)
+	}
+	other, fresh, err := d.Ensure("第二个", pin)
+	if err != nil || !fresh || other == serial {
+		t.Fatalf("%q %v %v", other, fresh, err)
+	}
+}
+
 func TestInstallGuards(t *testing.T) {
 	d, _, serial := openDriver(t)
 	c := newCA(t)
