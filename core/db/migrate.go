@@ -34,6 +34,11 @@ func Migrate(ctx context.Context, ownerURL string) error {
 	return migrateFS(ctx, ownerURL, migrations.FS, func(m *migrate.Migrate) error { return m.Up() })
 }
 
+// MigrateDown takes all migrations back. Everything is lost: it is for tests of the migrations themselves.
+func MigrateDown(ctx context.Context, ownerURL string) error {
+	return migrateFS(ctx, ownerURL, migrations.FS, func(m *migrate.Migrate) error { return m.Down() })
+}
+
 // MigrationStatus reads how far the schema is, without changing anything.
 func MigrationStatus(ctx context.Context, ownerURL string) (Status, error) {
 	conn, err := pgx.Connect(ctx, ownerURL)
