@@ -1,13 +1,9 @@
 package pdf
 
 import (
-	"bytes"
-	"compress/gzip"
 	_ "embed"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 )
 
@@ -32,25 +28,19 @@ type typeface struct {
 	maxp       []byte
 }
 
-// face inflates and parses the embedded font once. The archive is part of the program: failing here is a broken build,
+// face parses the embedded font once. The archive is part of the program: failing here is a broken build,
 // which every caller reports as an error all the same.
-var face = sync.OnceValues(loadFace)
-
-func loadFace() (*typeface, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(fontArchive))
+var face = sync.OnceValues(func() (*typeface, error) {
+	data, err := TrueType()
 	if err != nil {
-		return nil, fmt.Errorf("pdf: font archive: %w", err)
-	}
-	data, err := io.ReadAll(zr)
-	if err != nil {
-		return nil, fmt.Errorf("pdf: font archive: %w", err)
+		return nil, err
 	}
 	return parseFace(data)
-}
+})
 
 var errFont = errors.New("pdf: not a usable TrueType font")
 
-// parseFace reads the tables a PDF needs (OpenType 1.9: head, hhea, hmtx, maxp, cmap 4 and 12, loca, glyf). The font is
+// parseFace reads the tables a PDF needs (OpenType 1.9: head, hhea, hmtx, maxp, cmap format 12, loca, glyf). The font is
 // our own and tested; lengths are checked all the same so that a wrong file is an error, not a crash.
 func parseFace(data []byte) (*typeface, error) {
 	tables, err := tableDirectory(data)

@@ -9,7 +9,9 @@ import (
 )
 
 // TrueType is the embedded font's file, for drawing on pictures with other libraries. Read only; inflated once.
-var TrueType = sync.OnceValues(func() ([]byte, error) {
+var TrueType = sync.OnceValues(inflate)
+
+func inflate() ([]byte, error) {
 	zr, err := gzip.NewReader(bytes.NewReader(fontArchive))
 	if err != nil {
 		return nil, fmt.Errorf("pdf: font archive: %w", err)
@@ -19,4 +21,4 @@ var TrueType = sync.OnceValues(func() ([]byte, error) {
 		return nil, fmt.Errorf("pdf: font archive: %w", err)
 	}
 	return data, nil
-})
+}
