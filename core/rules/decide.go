@@ -115,13 +115,14 @@ func (e *Engine) Price(ctx context.Context, c Case) (Quote, error) {
 	if err := e.decide(ctx, "price", c, &got); err != nil {
 		return Quote{}, err
 	}
-	q := Quote{Lines: []Line{}}
+	q, applies := Quote{Lines: []Line{}}, false
 	for _, l := range got.Lines {
 		line := Line{Quantity: l.Quantity, UnitFen: l.UnitFen, AmountFen: l.AmountFen, Rule: l.Rule}
 		switch {
 		case l.Index != nil && *l.Index < len(c.Price.Lines):
 			p := c.Price.Lines[*l.Index]
 			line.Code, line.Label, line.Why = p.Code, p.Label, p.Why
+			applies = true
 		case l.Option != nil && *l.Option < len(c.Delivery.Options):
 			o := c.Delivery.Options[*l.Option]
 			line.Code, line.Label, line.Why = "delivery", o.Label, o.Help
@@ -139,7 +140,7 @@ func (e *Engine) Price(ctx context.Context, c Case) (Quote, error) {
 		}
 		q.TotalFen += l.AmountFen
 	}
-	if len(q.Lines) == 0 && c.Payer == "applicant" && len(c.Price.Lines) > 0 {
+	if !applies && c.Payer == "applicant" {
 		return Quote{}, errors.New("rules: no line of the price list applies")
 	}
 	return q, nil

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"certsaas/core/form"
 	"certsaas/core/i18n"
+	"certsaas/core/pki"
 	"certsaas/core/rules"
 )
 
@@ -206,6 +208,30 @@ func years(n int) i18n.Text {
 	}
 	return i18n.Text{"zh-CN": fmt.Sprintf("%d 年", n), "en": en}
 }
+
+// lint issues a trial certificate of each product and lints it (domain §6.3), so
+// that a profile fails when it is written, not when the first applicant has paid.
+func (t *Tenant) lint() Problems {
+	var ps Problems
+	for i, code := range t.codes {
+		p := t.products[code]
+		if !p.Issues() {
+			continue
+		}
+		profile, err := pki.CompileProfile(p.Certificate.Profile)
+		if err == nil {
+			err = profile.Check(trialTime)
+		}
+		if err != nil {
+			ps = append(ps, Problem{File: "products/" + t.spec.Products[i] + ".yaml", Key: "certificate.profile", What: err.Error(),
+				Remedy: "choose key_usage and ext_key_usage that go together, as in digital_signature with client_auth"})
+		}
+	}
+	return ps.sorted()
+}
+
+// trialTime is any instant; trial certificates are thrown away.
+var trialTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // index is what the registry finds the tenant by.
 func (t *Tenant) index() Index {

@@ -54,7 +54,7 @@ func Load(base, pack fs.FS) (Definition, Problems) {
 	}
 	def.Slug = t.Slug()
 	def.Index = t.index()
-	return def, nil
+	return def, t.lint()
 }
 
 // read takes all files of a folder.

@@ -7,6 +7,8 @@
 package tenant
 
 import (
+	"maps"
+
 	"github.com/google/uuid"
 
 	"certsaas/core/form"
@@ -116,11 +118,28 @@ func (t *Tenant) Asset(name string) ([]byte, bool) { b, ok := t.assets[name]; re
 // Module is the tenant's own rules, nil when it has none.
 func (t *Tenant) Module() *rules.Module { return t.module }
 
-// Case prepares a question to the rules about one order of product p.
+// Case prepares a question to the rules about one order of product p. Whether the
+// applicant is on the tenant's roster is added to the facts.
 func (t *Tenant) Case(p Product, answers form.Answers, facts map[string]string) rules.Case {
 	return rules.Case{
-		Service: p.Service, TermYears: p.term(answers), Quantity: p.quantity(answers), Answers: answers, Facts: facts,
+		Service: p.Service, TermYears: p.term(answers), Quantity: p.quantity(answers), Answers: answers, Facts: t.known(answers, facts),
 		Payer: p.Payment.Payer, Fulfilment: p.Fulfilment, Price: p.Price, Delivery: p.Delivery, Invoice: p.Invoice,
 		Eligibility: p.Eligibility, Review: p.Review, Module: t.module,
 	}
+}
+
+// known adds the roster's word to the facts.
+func (t *Tenant) known(answers form.Answers, facts map[string]string) map[string]string {
+	if !t.spec.Roster.Enabled {
+		return facts
+	}
+	out := maps.Clone(facts)
+	if out == nil {
+		out = map[string]string{}
+	}
+	out["roster"] = "unlisted"
+	if t.Listed(answers[t.spec.Roster.By]) {
+		out["roster"] = "listed"
+	}
+	return out
 }

@@ -89,6 +89,8 @@ func (v *productValidator) checks(fd form.Field, at string, before []string) {
 	if fd.Pattern != "" {
 		if _, err := regexp.Compile("^(?:" + fd.Pattern + ")$"); err != nil {
 			v.bad(at+".pattern", "the pattern does not compile: "+err.Error(), "correct the RE2 expression; quote it in single quotes")
+		} else if fd.Validator == "" && !regexp.MustCompile("^(?:"+fd.Pattern+")$").MatchString(fd.Sample) {
+			v.bad(at, fmt.Sprintf("the sample %q does not match the pattern", fd.Sample), "add sample: with an answer that is accepted")
 		}
 	}
 	if fd.MaxLen > 0 && fd.MinLen > fd.MaxLen {
