@@ -109,7 +109,7 @@ func (s *session) claim(serial string) error {
 	return nil
 }
 
-// watch tells every session of devices that come and go.
+// watch tells sessions with a ticket of devices that come and go.
 func (a *Agent) watch(ctx context.Context) {
 	tick := time.NewTicker(1500 * time.Millisecond)
 	defer tick.Stop()
@@ -133,7 +133,9 @@ func (a *Agent) look(ctx context.Context) {
 	before := a.present
 	var sessions []*session
 	for s := range a.sessions {
-		sessions = append(sessions, s)
+		if s.known.Load() {
+			sessions = append(sessions, s)
+		}
 	}
 	a.mu.Unlock()
 	infos, err := a.cfg.Driver.Devices()

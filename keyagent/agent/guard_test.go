@@ -280,7 +280,8 @@ func (w *world) dialRaw(t *testing.T) *websocket.Conn {
 // req: B57
 func TestDeviceEvents(t *testing.T) {
 	w := newWorld(t, token.P256)
-	p := w.dial(t, w.ticket(t, w.claims()))
+	p, stranger := w.dial(t, w.ticket(t, w.claims())), w.dial(t, "")
+	ok[[]device](p, "enumerate", nil)
 	time.Sleep(2 * time.Second) // the watcher's first look
 	w.driver.mu.Lock()
 	w.driver.gone = true
@@ -295,6 +296,9 @@ func TestDeviceEvents(t *testing.T) {
 			t.Fatalf("no event %s", want)
 		}
 		w.driver.plug()
+	}
+	if len(stranger.events) > 0 {
+		t.Fatalf("a page without a ticket was told %+v", <-stranger.events)
 	}
 }
 

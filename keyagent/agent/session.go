@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"certsaas/core/token"
@@ -25,6 +26,10 @@ type session struct {
 	conn   *websocket.Conn
 	origin string
 	limit  *rate.Limiter
+
+	// known tells that the page has shown a good ticket: only then is it told of
+	// devices that come and go.
+	known atomic.Bool
 
 	writing sync.Mutex
 
@@ -199,6 +204,7 @@ func (s *session) admit(raw, needs string) error {
 			s.release() // a login is good for one order only
 		}
 		s.raw, s.claims = raw, c
+		s.known.Store(true)
 	}
 	if s.a.cfg.Clock.Now().Unix() >= s.claims.Exp {
 		return fail(codeTicket, errors.New("ticket expired"))

@@ -13,6 +13,10 @@
   var close = document.getElementById("close");
   if (close) {
     close.hidden = false;
-    close.addEventListener("click", function () { window.close(); });
+    close.addEventListener("click", function () {
+      window.close();
+      // Browsers close only windows that a script opened: say so instead of doing nothing.
+      setTimeout(function () { close.textContent = "请直接关闭此标签页 / Please close this tab"; close.disabled = true; }, 200);
+    });
   }
 })();
