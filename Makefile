@@ -1,0 +1,40 @@
+# certsaas. Needs Go and make; scripts/setup installs the rest on Debian and Ubuntu.
+
+.PHONY: run build test bench generate lint screens requirements clean
+
+# Builds and starts everything with a private PostgreSQL, the two tenants and demonstration data; prints addresses and log-ins.
+run: build
+	scripts/setup run
+	./bin/certsaas serve --demo
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/ . ./keyagent
+
+# All checks and all tests.
+test:
+	scripts/setup test
+	scripts/check
+	go test -timeout 15m ./...
+
+# Figures, each beside a floor or a peer measured in the same run.
+bench:
+	scripts/setup test
+	go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./...
+
+generate:
+	scripts/generate
+
+lint:
+	scripts/check
+
+# Screenshots of every page into screens/.
+screens:
+	scripts/setup test
+	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run Screens -timeout 15m ./...
+
+# Which requirement of the guides is shown by which test.
+requirements:
+	@scripts/requirements
+
+clean:
+	rm -rf bin screens
