@@ -134,7 +134,7 @@ func lightTokens(b lch) []token {
 	grey := func(l, c float64) string { return lch{l, c, b.H}.rgb().hex() }
 	step := func(l, share float64) string { return lch{l, b.C * share, b.H}.rgb().hex() }
 	n := math.Min(b.C, 0.16) / 0.16 // a grey brand has grey neutrals
-	card, page, sunk := "#ffffff", grey(0.984, 0.004*n), grey(0.962, 0.006*n)
+	card, page, sunk := "#ffffff", grey(0.985, 0.002*n), grey(0.962, 0.004*n)
 	tint := step(0.962, 0.14)
 	fill := b
 	fill.L = math.Min(math.Max(b.L, 0.36), 0.62)

@@ -16,6 +16,8 @@ type PortalProps struct {
 	Aside   templ.Component // summary column; a bar at the foot of a phone
 	Art     bool            // draw the tenant's key beside the heading (entry, done)
 	Narrow  bool            // one narrow column: login, code, receipt
+	Wide    bool            // a wide list: tables
+	Action  templ.Component // the one button of an entry page, under the lead
 	Scripts []string        // further assets, e.g. "upload.js"
 	Refresh int             // seconds after which a page without scripts asks again; 0: never
 }

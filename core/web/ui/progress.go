@@ -10,7 +10,7 @@ import (
 type Event struct {
 	At     time.Time
 	Title  string // "审核通过"
-	Who    string // "您", "审核员 李老师", "系统"
+	Who    string // "您", "审核员", "系统"
 	Reason string // why, when there is a why
 	Tone   Tone
 }

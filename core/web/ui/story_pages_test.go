@@ -29,14 +29,14 @@ func storyPrice() PriceProps {
 func storyEntry() templ.Component {
 	return with(Portal(PortalProps{
 		Title: "USBKEY 过期更新", Kicker: "代理商证书服务", Art: true, Steps: Steps(-1, journey...),
-		Lead: "USBKEY 有效期一年，到期后在线更新即可继续使用原来的 USBKEY，无需邮寄。全程约 15 分钟，审核 3 个工作日内完成。",
+		Action: templ.Join(Button(ButtonProps{Label: "开始更新", Kind: Primary, Large: true, Href: "/orders/new"}), Button(ButtonProps{Label: "阅读办理指南", Kind: Quiet, Href: "/guide"})),
+		Lead:   "USBKEY 有效期一年，到期后在线更新即可继续使用原来的 USBKEY，无需邮寄。全程约 15 分钟，审核 3 个工作日内完成。",
 	}),
 		with(Card("办理前请准备"), List([]Datum{
 			{Label: "营业执照", Value: "清晰彩色照片，四角完整"}, {Label: "公章", Value: "用于授权书盖章"},
 			{Label: "USBKEY", Value: "当前使用的 USBKEY 与口令，在电脑上插入"}, {Label: "费用", Value: "¥200.00 / 年，支持支付宝、微信、银行汇款"},
 		})),
 		Notice(NoticeProps{Tone: Info, Text: "下载证书需在 Windows 电脑上完成；前面的步骤可以用手机办理。"}),
-		with(Actions(), Button(ButtonProps{Label: "开始更新", Kind: Primary, Large: true, Href: "/orders/new"}), Button(ButtonProps{Label: "阅读办理指南", Kind: Quiet, Href: "/guide"})),
 	)
 }
 
@@ -54,7 +54,7 @@ func storyForm() templ.Component {
 				Upload(UploadProps{Name: "id_card", Label: "经办人身份证", URL: "/upload", PhoneURL: "http://byd.localhost/u/abc", Poll: "/poll", Limit: "JPG、JPEG 或 PNG，不超过 2 MB"}),
 			),
 			with(Section(2, "代理人信息", "", "", false),
-				Field(FieldProps{Name: "agent_name", Label: "姓名", Required: true, Value: "张三", Autocomplete: "name", Width: "m"}),
+				Field(FieldProps{Name: "agent_name", Label: "姓名", Required: true, Value: "演示申请人", Autocomplete: "name", Width: "m"}),
 				Field(FieldProps{Kind: TelField, Name: "mobile", Label: "手机号", ReadOnly: true, Value: "138****8000", Locked: "与注册手机号一致，不可修改", Width: "m"}),
 				Field(FieldProps{Kind: EmailField, Name: "email", Label: "电子邮件", Autocomplete: "email", Placeholder: "name@example.com", Width: "l"}),
 				Field(FieldProps{Name: "dealer_code", Label: "代理商编码", Required: true, Value: "A123456789", Note: "已取前十位代理商编码。", Width: "m"}),
@@ -76,7 +76,7 @@ func storyOrder() templ.Component {
 	return with(Portal(PortalProps{Title: "订单 BYD202611220001", Kicker: "USBKEY 过期更新", Steps: steps, Back: Link{"我的订单", "/orders"}}),
 		Next(NextProps{State: "审核未通过", Tone: Danger, Title: "请修改 2 处后重新提交", Text: "营业执照照片不清晰；企业名称与营业执照不一致。其他内容已保留，无需重填。", Action: Button(ButtonProps{Label: "立即修改", Kind: Primary, Large: true, Href: "/fix"}), Plain: Button(ButtonProps{Label: "联系客服", Kind: Quiet, Href: "/help"})}),
 		with(Card("办理进度"), Timeline([]Event{
-			{At: storyTime, Title: "审核未通过", Who: "审核员 李老师", Reason: "营业执照照片不清晰，请在光线充足处重拍。", Tone: Danger},
+			{At: storyTime, Title: "审核未通过", Who: "审核员", Reason: "营业执照照片不清晰，请在光线充足处重拍。", Tone: Danger},
 			{At: storyTime.Add(-26 * time.Hour), Title: "已支付 ¥200.00", Who: "微信支付", Tone: Good}, {At: storyTime.Add(-27 * time.Hour), Title: "提交申请", Who: "您"},
 		})),
 		with(Fold("申请信息", true), List([]Datum{{Label: "企业名称", Value: "北京演示科技有限公司", Change: "/edit"}, {Label: "统一社会信用代码", Value: "91110000MA00000000", Mono: true, Copy: true}, {Label: "手机号", Value: "138****8000"}, {Label: "固定电话"}})),
@@ -108,7 +108,7 @@ func storyOrders() templ.Component {
 	row := func(no, state string, tone Tone) Row {
 		return Row{Href: "/orders/" + no, Cells: []Cell{{Text: no, Mono: true}, {Text: "过期更新"}, {Body: Tag(tone, state)}, {Text: "¥200.00"}, {Text: DateTime(storyTime)}}}
 	}
-	return with(Portal(PortalProps{Title: "我的订单"}),
+	return with(Portal(PortalProps{Title: "我的订单", Wide: true}),
 		Tabs("状态", []TabItem{{Label: "全部", Href: "?", Active: true, Count: 3}, {Label: "待支付", Href: "?s=pay", Count: 1}, {Label: "审核中", Href: "?s=review"}, {Label: "已完成", Href: "?s=done"}}),
 		DataTable(TableProps{Label: "订单", Columns: []Column{{Label: "订单号"}, {Label: "业务"}, {Label: "状态"}, {Label: "金额", Right: true}, {Label: "提交时间", Right: true}},
 			Rows: []Row{row("BYD202611220001", "待支付", Warn), row("BYD202611210007", "审核中", Info), row("BYD202511210003", "已完成", Good)}}),
