@@ -126,6 +126,7 @@ func (s *Server) Err() error {
 // Stop ends the server: open transactions are rolled back, and it shuts down cleanly ("fast"). When that takes too long, or ctx ends, it is killed;
 // the next Start recovers. Stopping twice is harmless.
 func (s *Server) Stop(ctx context.Context) error {
+	defer func() { _ = os.Remove(s.socket) }() // empty now, and made anew by Start
 	ctx, cancel := context.WithTimeout(ctx, stopLimit)
 	defer cancel()
 	_ = s.cmd.Process.Signal(syscall.SIGINT) // it may have ended already
