@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/core/clock"
 	"certsaas/core/pki"
 	"certsaas/core/token"
 	"certsaas/core/token/softtoken"
@@ -66,7 +67,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir(), trust: filepath.Join(t.TempDir(), "keyagent-trust.json")}
-	now := time.Now()
+	now := clock.System().Now()
 	d.root = must(pki.NewRoot(pki.Subject{Country: "CN", CommonName: "演示根"}, pki.P256, must(pki.NewSerial(rand.Reader))(t), now.AddDate(-3, 0, 0), now.AddDate(5, 0, 0)))(t)
 	soft := must(softtoken.Open(d.dir))(t)
 	defer soft.Close()
@@ -127,7 +128,7 @@ func (d *desk) crash() {
 }
 
 func (d *desk) ticket(nonce string) string {
-	now := time.Now()
+	now := clock.System().Now()
 	return must(ticket.Sign(d.key, ticket.Claims{Iss: "certsaas", Origin: origin, Tid: "byd", Order: d.order, Company: "示例公司",
 		Ops:  []string{"enumerate", "csr", "install", "prove"},
 		Bind: ticket.Bind{OldSerial: d.old}, Nonce: nonce, Iat: now.Unix(), Exp: now.Unix() + 600, JTI: ticket.NewID()}))(d.t)
@@ -216,7 +217,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		d.call("select", raw, nil)
 		d.call("login", raw, nil)
 		first := d.call("csr", raw, csrArgs)
-		cert := d.issue(first["csr_pem"].(string), time.Now())
+		cert := d.issue(first["csr_pem"].(string), clock.System().Now())
 		install := map[string]any{"container": first["container"], "sign_cert": string(cert.PEM()), "chain": []string{string(d.root.Certificate.PEM())}}
 		switch moment {
 		case "during install":

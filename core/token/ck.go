@@ -130,7 +130,6 @@ type ckTokenInfo struct {
 	totalPrivate, freePrivate uint
 	hardware, firmware        [2]byte
 	utc                       [16]byte
-	_                         [4]byte // some modules were built with a wider tail
 }
 
 func attrBytes(kind uint, v []byte) ckAttribute {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/core/clock"
 	"certsaas/core/pki"
 	"certsaas/core/token"
 	"certsaas/core/token/softtoken"
@@ -174,8 +175,8 @@ func countKeys(p *page) int { return len(ok[[]device](p, "enumerate", nil)[0].Co
 // waitFree waits until no session owns the device.
 func waitFree(t *testing.T, w *world) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for time.Now().Before(deadline) {
+	deadline := clock.System().Now().Add(5 * time.Second)
+	for clock.System().Now().Before(deadline) {
 		q := w.dial(t, w.ticket(t, w.claims()))
 		r := q.await(q.start("select", none{}))
 		_ = q.conn.CloseNow()

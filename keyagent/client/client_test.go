@@ -126,7 +126,7 @@ func TestInBrowser(t *testing.T) {
 	if state := eval[string](t, ctx, `window.found = await UKAgent.find(); return found.state + " " + found.version`); state != "ready 9.9" {
 		t.Fatal(state)
 	}
-	now := time.Now().Unix()
+	now := clock.System().Now().Unix()
 	raw, err := ticket.Sign(key, ticket.Claims{Iss: "certsaas", Origin: origin, Tid: "byd", Order: "item", Company: "厦门示例汽车销售有限公司",
 		Ops: []string{ticket.OpEnumerate, ticket.OpCSR}, Nonce: ticket.NewID(), Iat: now, Exp: now + 600, JTI: ticket.NewID()})
 	if err != nil {
