@@ -178,3 +178,38 @@ func record(ctx context.Context, tx *db.Tx, a Account, action string, detail map
 	}
 	return audit.Record(ctx, tx, audit.Entry{Action: action, Resource: "account/" + a.ID.String(), Detail: detail})
 }
+
+// Provision makes an account with a password for a mobile that was proved in
+// another way: taken over from a former system, or of a demonstration. Only staff
+// or a system principal may. An account that is there already stays as it is.
+func (s *Service) Provision(ctx context.Context, tenant uuid.UUID, mobile, plain string) (Account, error) {
+	if k := authz.From(ctx).Kind; k != authz.Staff && k != authz.SystemKind {
+		return Account{}, fault.New(fault.Denied, "account.provision_denied")
+	}
+	mobile, err := Normalise(mobile)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := password.Check("password", plain); err != nil {
+		return Account{}, err
+	}
+	hash, err := password.Hash(ctx, plain)
+	if err != nil {
+		return Account{}, err
+	}
+	var a Account
+	err = s.db.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
+		_, made, err := s.insert(ctx, tx, mobile, hash)
+		if err != nil {
+			return err
+		}
+		if a, _, err = s.byMobile(ctx, tx, mobile); err != nil || !made {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Entry{Action: "account.provision", Resource: "account/" + a.ID.String()})
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	return a, nil
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"certsaas/core/account"
+	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/coretest"
 	"certsaas/core/fault"
@@ -109,5 +110,24 @@ func TestMobileUnderAttackLogsInByCode(t *testing.T) {
 	}
 	if _, err := h.LoginByCode(t.Context(), h.tenant, h.send(t, account.PurposeLogin, mobile, home), ""); err != nil {
 		t.Errorf("code: %v", err)
+	}
+}
+
+func TestProvision(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, account.Limits{})
+	if _, err := h.Provision(t.Context(), h.tenant, mobile, password); !errors.Is(err, fault.Denied) {
+		t.Errorf("anybody may: %v", err)
+	}
+	ctx := authz.WithPrincipal(t.Context(), authz.System("demo"))
+	a, err := h.Provision(ctx, h.tenant, mobile, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := h.Provision(ctx, h.tenant, mobile, "battery staple"); err != nil || again.ID != a.ID {
+		t.Errorf("once more: %+v %v", again, err)
+	}
+	if _, err := h.LoginByPassword(t.Context(), h.tenant, mobile, password, home, ""); err != nil {
+		t.Errorf("the first password: %v", err)
 	}
 }
