@@ -159,7 +159,7 @@ func TestWithoutTenant(t *testing.T) {
 	}
 }
 
-// TestForeignKeysStayInTenant is T5: every foreign key between tenant tables refuses a row of another tenant.
+// TestForeignKeysStayInTenant is T5, shown on one foreign key; TestCatalog makes sure that all have this form.
 func TestForeignKeysStayInTenant(t *testing.T) {
 	t.Parallel()
 	d := coretest.DB(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -166,8 +167,13 @@ type row struct{ inner pgx.Row }
 
 func (r row) Scan(dest ...any) error { return Fault(r.inner.Scan(dest...)) }
 
-// collides reports whether PostgreSQL undid the transaction because of others and it may simply be tried again.
+// collides reports whether PostgreSQL undid the transaction because of others and it may simply be tried again: a serialisation failure, a
+// deadlock, or a statement prepared before somebody migrated the schema.
 func collides(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	if !errors.As(err, &pg) {
+		return false
+	}
+	return pg.Code == "40001" || pg.Code == "40P01" ||
+		pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
 }

@@ -142,6 +142,32 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestSchemaChangesUnderneath changes a table's columns while the statement that reads them is prepared (a migration under a running program).
+func TestSchemaChangesUnderneath(t *testing.T) {
+	t.Parallel()
+	d := coretest.DB(t)
+	tenant := db.NewID()
+	read := func() error {
+		return d.WithTenant(t.Context(), tenant, func(ctx context.Context, tx *db.Tx) error {
+			rows, err := tx.Query(ctx, "SELECT * FROM counters WHERE tenant_id = $1", tenant)
+			if err != nil {
+				return err
+			}
+			rows.Close()
+			return rows.Err()
+		})
+	}
+	for range 2 {
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		coretest.OwnerExec(t, d, "ALTER TABLE counters ADD COLUMN c"+db.NewID().String()[28:]+" int")
+	}
+	if err := read(); err != nil {
+		t.Errorf("after the change: %v", err)
+	}
+}
+
 // TestAbandonedCaller has the caller's context end in the middle: the work is undone and the connection still serves.
 func TestAbandonedCaller(t *testing.T) {
 	t.Parallel()
