@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"certsaas/core/authz"
 	"certsaas/core/fault"
 )
 
@@ -44,27 +46,14 @@ type Module struct {
 	query rego.PreparedEvalQuery
 }
 
-// capabilities is Rego without network, time, randomness, environment, printing and other ways out.
+// capabilities is Rego without network, time, randomness and environment (core/authz), and without what price rules never need.
 func capabilities() *ast.Capabilities {
-	caps := ast.CapabilitiesForThisVersion()
-	var kept []*ast.Builtin
-	for _, b := range caps.Builtins {
-		if !forbidden(b.Name) {
-			kept = append(kept, b)
-		}
-	}
-	caps.Builtins = kept
-	caps.AllowNet = []string{}
+	caps := authz.Capabilities()
+	caps.Builtins = slices.DeleteFunc(caps.Builtins, func(b *ast.Builtin) bool {
+		return slices.ContainsFunc([]string{"crypto.", "io.jwt.", "providers.", "graphql.", "internal.print", "print", "json.schema_match", "json.verify_schema"},
+			func(p string) bool { return strings.HasPrefix(b.Name, p) })
+	})
 	return caps
-}
-
-func forbidden(name string) bool {
-	for _, p := range []string{"http.", "net.", "opa.", "rand.", "uuid.", "time.now_ns", "io.jwt", "crypto.", "rego.", "trace", "print", "internal.print", "providers.", "graphql.", "strings.render_template", "glob.", "regex.globs_match"} {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // New prepares the general rules.
