@@ -156,7 +156,7 @@ func (s *Service) Authorise(ctx context.Context, tenantID, itemID uuid.UUID, ori
 		now := tx.Now()
 		claims := ticket.Claims{
 			Iss: s.Issuer, Origin: origin, Tid: w.t.Slug(), Order: itemID.String(), Attempt: a.Attempt, Company: w.order.Organisation(),
-			Ops:   []string{ticket.OpEnumerate, ticket.OpCSR, ticket.OpInstall, ticket.OpProve, ticket.OpCleanup},
+			Ops:   []string{ticket.OpEnumerate, ticket.OpCSR, ticket.OpInstall, ticket.OpProve},
 			Bind:  ticket.Bind{OldSerial: a.OldSerial, KeySN: w.item.TokenSerial},
 			Nonce: a.Nonce, Iat: now.Unix(), Exp: now.Add(ticket.MaxLife).Unix(), JTI: ticket.NewID(),
 		}
@@ -167,6 +167,47 @@ func (s *Service) Authorise(ctx context.Context, tenantID, itemID uuid.UUID, ori
 			Detail: map[string]any{"item": itemID, "attempt": a.Attempt}})
 	})
 	return a, err
+}
+
+// AuthoriseCleanup gives a ticket to remove the old key pair, once the new certificate has proved itself; not before: until
+// then the old one stays usable. fault.Precondition while the item is not done.
+func (s *Service) AuthoriseCleanup(ctx context.Context, tenantID, itemID uuid.UUID, origin string) (string, error) {
+	var token string
+	err := s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		var orderID uuid.UUID
+		var state order.ItemState
+		var serial string
+		err := tx.QueryRow(ctx, `SELECT order_id, state, coalesce(token_serial, '') FROM order_items WHERE tenant_id = $1 AND id = $2`,
+			tx.Tenant(), itemID).Scan(&orderID, &state, &serial)
+		if errors.Is(err, db.ErrNoRows) {
+			return fault.New(fault.NotFound, "order.not_found")
+		}
+		if err != nil {
+			return fmt.Errorf("issuance: item: %w", err)
+		}
+		o, err := s.Orders.Load(ctx, tx, orderID)
+		if err != nil {
+			return err
+		}
+		if err := s.Authz.Check(ctx, authz.CertInstall, o.Resource(nil)); err != nil {
+			return err
+		}
+		if state != order.ItemDone {
+			return fault.New(fault.Precondition, "issuance.not_issued")
+		}
+		t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+		if err != nil {
+			return err
+		}
+		now := tx.Now()
+		token, err = ticket.Sign(s.Key, ticket.Claims{
+			Iss: s.Issuer, Origin: origin, Tid: t.Slug(), Order: itemID.String(), Company: o.Organisation(),
+			Ops: []string{ticket.OpEnumerate, ticket.OpCleanup}, Bind: ticket.Bind{KeySN: serial}, Nonce: ticket.NewID(),
+			Iat: now.Unix(), Exp: now.Add(ticket.MaxLife).Unix(), JTI: ticket.NewID(),
+		})
+		return err
+	})
+	return token, err
 }
 
 // claims checks a ticket of ours that a page brings back with a proof.

@@ -1,0 +1,218 @@
+// Package platform puts the slices of the business together into one running whole.
+//
+// In: an open database, a data directory, the public address. Out: every service wired to what lies left of it, the
+// outbox's handlers, and the hosts. Portal, console and scheduler take what they need from here; nothing here decides
+// anything.
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"certsaas/core/account"
+	"certsaas/core/audit"
+	"certsaas/core/authz"
+	"certsaas/core/blob"
+	"certsaas/core/clock"
+	"certsaas/core/db"
+	"certsaas/core/delivery"
+	"certsaas/core/i18n"
+	"certsaas/core/invoice"
+	"certsaas/core/issuance"
+	"certsaas/core/letter"
+	"certsaas/core/material"
+	"certsaas/core/notify"
+	"certsaas/core/notify/channel"
+	"certsaas/core/order"
+	"certsaas/core/outbox"
+	"certsaas/core/payment"
+	"certsaas/core/payment/demopay"
+	"certsaas/core/review"
+	"certsaas/core/rules"
+	"certsaas/core/staff"
+	"certsaas/core/tenant"
+	"certsaas/core/vault"
+)
+
+// Options say what a platform stands on.
+type Options struct {
+	DB         *db.DB
+	DataDir    string
+	Clock      clock.Clock
+	Scheme     string // of the public address: http or https
+	BaseDomain string // portals answer at <slug>.<base domain>
+	Listen     string // host:port; its port is part of http addresses
+	KEK        string // key-encryption key; empty: DataDir/keys/kek
+	CreateKEK  bool
+	Demo       bool             // local payment provider, messages into a file
+	Sender     channel.Sender   // how messages leave; nil with Demo: DataDir/messages.jsonl
+	Gateways   payment.Gateways // nil with Demo: the demonstration provider
+	Bundle     *i18n.Bundle
+	Hooks      *payment.Hooks // tests only
+}
+
+// Platform is every service of the business, wired.
+type Platform struct {
+	Options
+	Vault     *vault.Vault
+	Authz     *authz.Authorizer
+	Calendar  *clock.Calendar
+	Tenants   *tenant.Registry
+	Releases  *tenant.Store
+	Sites     *Sites
+	Rules     *rules.Engine
+	Accounts  *account.Service
+	Staff     *staff.Service
+	Orders    *order.Service
+	Materials *material.Service
+	Letters   *letter.Service
+	Payments  *payment.Service
+	Reviews   *review.Service
+	CA        *issuance.Local
+	Issuance  *issuance.Service
+	Delivery  *delivery.Service
+	Invoices  *invoice.Service
+	Notify    *notify.Service
+	Outbox    *outbox.Worker
+	Sealer    *audit.Sealer
+	DemoPay   *demopay.Provider // nil without Demo
+}
+
+// caName is the operator named in the platform's own CA certificates.
+const caName = "北京天威诚信电子商务服务有限公司（演示CA）"
+
+// Open wires a platform. The database must be migrated.
+func Open(ctx context.Context, o Options) (*Platform, error) {
+	p := &Platform{Options: o, Calendar: clock.China()}
+	var err error
+	if p.Vault, err = vault.Open(ctx, vault.Config{DataDir: o.DataDir, KEK: o.KEK, Create: o.CreateKEK}, o.DB); err != nil {
+		return nil, err
+	}
+	if p.Authz, err = authz.New(ctx); err != nil {
+		return nil, err
+	}
+	if p.Rules, err = rules.New(); err != nil {
+		return nil, err
+	}
+	p.Tenants = tenant.NewRegistry(o.DB, o.Clock, o.BaseDomain)
+	p.Releases = tenant.NewStore(o.DB, p.Authz, p.Tenants)
+	if p.Sites, err = newSites(o.Scheme, o.BaseDomain, o.Listen, p.Tenants); err != nil {
+		return nil, err
+	}
+	if err := p.outside(); err != nil {
+		return nil, err
+	}
+	p.Orders = order.New(order.Deps{DB: o.DB, Vault: p.Vault, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz, Calendar: p.Calendar})
+	p.Accounts = account.New(account.Deps{DB: o.DB, Vault: p.Vault, Sender: p.Sender, Texts: o.Bundle})
+	p.Staff = staff.New(staff.Deps{DB: o.DB, Vault: p.Vault})
+	if err := p.documents(ctx); err != nil {
+		return nil, err
+	}
+	p.Payments = payment.New(payment.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, Gateways: p.Gateways,
+		NotifyURL: func(t *tenant.Tenant, channel string) string { return p.Sites.Portal(t) + "/notify/" + channel }, Hooks: o.Hooks})
+	p.Reviews = review.New(review.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules})
+	if err := p.certificates(ctx); err != nil {
+		return nil, err
+	}
+	p.Delivery = delivery.New(delivery.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz})
+	p.Invoices = invoice.New(invoice.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz, Materials: p.Materials})
+	p.messages()
+	p.Sealer = audit.NewSealer(audit.SealerConfig{DB: o.DB, Keys: audit.NewKeys(p.Vault.PlatformKeys()), CheckpointFile: p.CheckpointFile()})
+	return p, nil
+}
+
+// CheckpointFile is where audit checkpoints are kept outside the database.
+func (p *Platform) CheckpointFile() string {
+	return filepath.Join(p.DataDir, "audit-checkpoints.jsonl")
+}
+
+// outside fills in the demonstration's outside parties where none are given.
+func (p *Platform) outside() error {
+	if p.Demo {
+		provider, err := demopay.Open(demopay.Options{Dir: filepath.Join(p.DataDir, "demopay"), BaseURL: p.Sites.Platform(), Clock: p.Clock})
+		if err != nil {
+			return err
+		}
+		p.DemoPay = provider
+		if p.Gateways == nil {
+			p.Gateways = payment.GatewaysFunc(func(tenantID uuid.UUID, ch string) (payment.Gateway, bool) {
+				if ch != payment.Alipay && ch != payment.WeChat {
+					return nil, false
+				}
+				return provider.Gateway(ch, tenantID.String(), caName), true
+			})
+		}
+		if p.Sender == nil {
+			if p.Sender, err = channel.NewFile(p.MessagesFile(), p.Clock); err != nil {
+				return err
+			}
+		}
+	}
+	if p.Sender == nil || p.Gateways == nil {
+		return errors.New("platform: no way to send messages or to take payments is configured")
+	}
+	return nil
+}
+
+// MessagesFile is where the demonstration's SMS and e-mails arrive.
+func (p *Platform) MessagesFile() string { return filepath.Join(p.DataDir, "messages.jsonl") }
+
+// documents wires pictures and letters, and what they ask of an order that is handed in.
+func (p *Platform) documents(ctx context.Context) error {
+	store, err := blob.OpenLocal(filepath.Join(p.DataDir, "blobs"))
+	if err != nil {
+		return err
+	}
+	p.Materials = material.New(material.Deps{DB: p.DB, Vault: p.Vault, Blobs: store, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz})
+	p.Materials.Register(p.Orders)
+	key, err := p.Vault.SigningKey(ctx, "letter")
+	if err != nil {
+		return err
+	}
+	p.Letters = letter.New(letter.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, Key: key, Site: p.Sites.Portal})
+	p.Letters.Register(p.Orders, p.Materials)
+	return nil
+}
+
+// certificates opens the platform's CA and wires issuance; what it knows of old keys goes into prices and eligibility.
+func (p *Platform) certificates(ctx context.Context) error {
+	base := p.Sites.Platform() + "/crl"
+	var err error
+	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, caName, base); err != nil {
+		return err
+	}
+	key, err := p.Vault.SigningKey(ctx, "keyagent")
+	if err != nil {
+		return err
+	}
+	p.Issuance = issuance.New(issuance.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, CA: p.CA,
+		Key: key, Issuer: p.Sites.Platform(), CRLBase: base})
+	p.Orders.LearnFrom(p.Issuance.OldKey)
+	return nil
+}
+
+// messages wires what follows from an order's steps: told by the outbox, each handler may be called again and does its work once.
+func (p *Platform) messages() {
+	p.Notify = notify.New(notify.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Reviews: p.Reviews,
+		Shipments: p.Delivery, Texts: p.Bundle, Sender: p.Sender, Site: p.Sites.Portal})
+	follow := map[string][]func(context.Context, uuid.UUID, uuid.UUID) error{
+		"order.submit":   {p.Reviews.Automatic},
+		"order.resubmit": {p.Reviews.Automatic},
+		"order.paid":     {p.Reviews.Automatic, p.Invoices.Request},
+		"order.approve":  {p.Issuance.Approved, p.Invoices.Request},
+		"order.keep":     {p.Invoices.Request},
+		"order.refunded": {p.Invoices.Withdraw},
+	}
+	p.Outbox = &outbox.Worker{DB: p.DB, Handlers: map[string]outbox.Handler{"": func(ctx context.Context, it outbox.Item) error {
+		for _, f := range follow[it.Kind] {
+			if err := f(ctx, it.Tenant, it.Ref); err != nil {
+				return fmt.Errorf("platform: %s: %w", it.Kind, err)
+			}
+		}
+		return p.Notify.Handle(ctx, it)
+	}}}
+}

@@ -1,0 +1,36 @@
+package platform
+
+import (
+	"certsaas/core/account"
+	"certsaas/core/authz"
+	"certsaas/core/db"
+	"certsaas/core/delivery"
+	"certsaas/core/form"
+	"certsaas/core/guide"
+	"certsaas/core/i18n"
+	"certsaas/core/invoice"
+	"certsaas/core/issuance"
+	"certsaas/core/letter"
+	"certsaas/core/material"
+	"certsaas/core/notify"
+	"certsaas/core/order"
+	"certsaas/core/payment"
+	"certsaas/core/review"
+	"certsaas/core/rules"
+	"certsaas/core/staff"
+	"certsaas/core/tenant"
+	"certsaas/core/web"
+	"certsaas/core/web/ui"
+
+	"io/fs"
+)
+
+// Sentences loads the messages of every package of core, and those of the pages that are given.
+func Sentences(pages ...fs.FS) (*i18n.Bundle, error) {
+	all := []fs.FS{
+		account.Messages, authz.Messages, db.Messages, delivery.Messages, form.Messages, guide.Messages, invoice.Messages,
+		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, payment.Messages, review.Messages,
+		rules.Messages, staff.Messages, tenant.Messages, ui.Messages, web.Messages,
+	}
+	return i18n.New(append(all, pages...)...)
+}

@@ -1,0 +1,57 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+
+	"certsaas/core/platform"
+)
+
+// batch is how much one run of a job takes on.
+const batch = 100
+
+// Jobs lists the platform's own jobs.
+func Jobs(p *platform.Platform) []Job {
+	return []Job{
+		{Name: "outbox", Every: time.Second, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Outbox.RunOnce(ctx, batch)
+			return map[string]int{"done": r.Done, "retried": r.Retried, "dead": r.Dead}, err
+		}},
+		{Name: "audit-seal", Every: time.Second, Run: func(ctx context.Context) (map[string]int, error) {
+			n, err := p.Sealer.RunOnce(ctx, 10*batch)
+			return map[string]int{"sealed": n}, err
+		}},
+		{Name: "payment-poll", Every: 3 * time.Second, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Payments.PollDue(ctx, batch)
+			return map[string]int{"asked": r.Asked, "paid": r.Paid, "closed": r.Closed, "failed": r.Failed}, err
+		}},
+		{Name: "refund", Every: 10 * time.Second, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Payments.RunRefunds(ctx, batch)
+			return map[string]int{"sent": r.Sent, "done": r.Done, "refused": r.Refused, "failed": r.Failed}, err
+		}},
+		counted("order-lapse", time.Minute, func(ctx context.Context) (int, error) { return p.Orders.LapseDue(ctx, batch) }),
+		counted("issuance-sweep", 30*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.Sweep(ctx, time.Minute, batch) }),
+		counted("crl", 20*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.RefreshCRLs(ctx, p.CA) }),
+		counted("file-reap", time.Hour, func(ctx context.Context) (int, error) { return p.Materials.Reap(ctx, p.Clock.Now().Add(-time.Hour)) }),
+		counted("session-sweep", time.Hour, func(ctx context.Context) (int, error) {
+			a, err := p.Accounts.Sweep(ctx, 30*24*time.Hour)
+			if err != nil {
+				return 0, err
+			}
+			b, err := p.Staff.Sweep(ctx, 30*24*time.Hour)
+			return int(a + b), err
+		}),
+		counted("outbox-purge", time.Hour, func(ctx context.Context) (int, error) {
+			n, err := p.Outbox.Purge(ctx, 30*24*time.Hour)
+			return int(n), err
+		}),
+	}
+}
+
+// counted is a job that says one number.
+func counted(name string, every time.Duration, run func(context.Context) (int, error)) Job {
+	return Job{Name: name, Every: every, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+		n, err := run(ctx)
+		return map[string]int{"done": n}, err
+	}}
+}

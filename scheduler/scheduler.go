@@ -1,0 +1,180 @@
+// Package scheduler makes things happen that nobody clicks for.
+//
+// In: a list of jobs, each a function that looks for due work, does a batch of it and says what it did. Out: ticks. A tick
+// only triggers: what is due is read from the state of the database, so a missed tick heals itself on the next, and any
+// number of processes may tick. A lease in job_runs lets one process at a time run a job; its row also tells the health page
+// when the job last started, last succeeded, and what went wrong.
+package scheduler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+
+	"certsaas/core/authz"
+	"certsaas/core/clock"
+	"certsaas/core/db"
+)
+
+// Job is one kind of work.
+type Job struct {
+	Name  string        // "lapse"; its principal is "scheduler/lapse"
+	Every time.Duration // between ticks
+	Limit time.Duration // of one run; the lease lasts as long; 0 = one minute
+	// Run does a batch of what is due and returns how much it did, by kind. It must be safe to run twice.
+	Run func(ctx context.Context) (map[string]int, error)
+}
+
+func (j Job) limit() time.Duration {
+	if j.Limit > 0 {
+		return j.Limit
+	}
+	return time.Minute
+}
+
+// Scheduler ticks jobs until it is shut down.
+type Scheduler struct {
+	db   *db.DB
+	jobs []Job
+	cron gocron.Scheduler
+}
+
+// New prepares the jobs; nothing runs before Start.
+func New(d *db.DB, jobs []Job) (*Scheduler, error) {
+	cron, err := gocron.NewScheduler(gocron.WithLocation(clock.Shanghai), gocron.WithStopTimeout(20*time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("scheduler: %w", err)
+	}
+	s := &Scheduler{db: d, jobs: jobs, cron: cron}
+	for _, j := range jobs {
+		_, err := cron.NewJob(gocron.DurationJob(j.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, j) }),
+			gocron.WithName(j.Name), gocron.WithSingletonMode(gocron.LimitModeReschedule), gocron.JobOption(gocron.WithStartImmediately()))
+		if err != nil {
+			return nil, fmt.Errorf("scheduler: job %s: %w", j.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// Start begins ticking.
+func (s *Scheduler) Start() { s.cron.Start() }
+
+// Shutdown stops ticking and waits for running jobs.
+func (s *Scheduler) Shutdown() error { return s.cron.Shutdown() }
+
+// tick runs a job and logs what it did; an error or panic is kept in its row and does not stop the next tick.
+func (s *Scheduler) tick(ctx context.Context, j Job) {
+	ctx, cancel := context.WithTimeout(ctx, j.limit())
+	defer cancel()
+	if err := s.RunOnce(ctx, j); err != nil && !errors.Is(err, context.Canceled) {
+		slog.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
+	}
+}
+
+// RunOnce runs one job now if no other process is at it.
+func (s *Scheduler) RunOnce(ctx context.Context, j Job) error {
+	ctx = authz.WithPrincipal(ctx, authz.System("scheduler/"+j.Name))
+	mine, err := s.lease(ctx, j)
+	if err != nil || !mine {
+		return err
+	}
+	report, err := guarded(ctx, j)
+	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, report, err))
+}
+
+// guarded turns a panic of a job into its error.
+func guarded(ctx context.Context, j Job) (report map[string]int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("scheduler: job %s panicked: %v\n%s", j.Name, r, debug.Stack())
+		}
+	}()
+	return j.Run(ctx)
+}
+
+// lease takes the job for this process; false when another one has it.
+func (s *Scheduler) lease(ctx context.Context, j Job) (bool, error) {
+	var mine bool
+	err := s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
+		tag, err := tx.Exec(ctx, `INSERT INTO job_runs (name, leased_until, last_start_at) VALUES ($1, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET leased_until = $2, last_start_at = $3
+			WHERE job_runs.leased_until IS NULL OR job_runs.leased_until < $3`, j.Name, tx.Now().Add(j.limit()), tx.Now())
+		if err != nil {
+			return fmt.Errorf("scheduler: lease %s: %w", j.Name, err)
+		}
+		mine = tag.RowsAffected() == 1
+		return nil
+	})
+	return mine, err
+}
+
+// done gives the lease back and notes how the run went.
+func (s *Scheduler) done(ctx context.Context, j Job, report map[string]int, failure error) error {
+	if report == nil {
+		report = map[string]int{}
+	}
+	text := ""
+	if failure != nil {
+		text = failure.Error()
+	}
+	return s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE job_runs SET leased_until = NULL, last_error = $2, report = $3,
+			last_success_at = CASE WHEN $2 = '' THEN $4 ELSE last_success_at END WHERE name = $1`, j.Name, text, report, tx.Now())
+		if err != nil {
+			return fmt.Errorf("scheduler: done %s: %w", j.Name, err)
+		}
+		return nil
+	})
+}
+
+// Health is how one job is doing.
+type Health struct {
+	Name        string
+	Every       time.Duration
+	LastStart   *time.Time
+	LastSuccess *time.Time
+	LastError   string
+	Report      map[string]int
+	Late        bool // it has not succeeded for ten intervals, or a minute if that is longer
+}
+
+// Healths reads how the jobs are doing, for the console's health page and /readyz.
+func Healths(ctx context.Context, d *db.DB, jobs []Job, now time.Time) ([]Health, error) {
+	found := map[string]Health{}
+	err := d.WithSystem(ctx, "console/health", func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT name, last_start_at, last_success_at, last_error, report FROM job_runs`)
+		if err != nil {
+			return fmt.Errorf("scheduler: health: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var h Health
+			var report []byte
+			if err := rows.Scan(&h.Name, &h.LastStart, &h.LastSuccess, &h.LastError, &report); err != nil {
+				return fmt.Errorf("scheduler: health: %w", err)
+			}
+			if err := json.Unmarshal(report, &h.Report); err != nil {
+				return fmt.Errorf("scheduler: report of %s: %w", h.Name, err)
+			}
+			found[h.Name] = h
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Health, 0, len(jobs))
+	for _, j := range jobs {
+		h := found[j.Name]
+		h.Name, h.Every = j.Name, j.Every
+		h.Late = h.LastSuccess == nil || now.Sub(*h.LastSuccess) > max(10*j.Every, time.Minute)
+		out = append(out, h)
+	}
+	return out, nil
+}
