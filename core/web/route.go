@@ -76,7 +76,7 @@ func (s *Server) Seal() {
 }
 
 // guard does for a handler what no handler may forget: session,
-// deadline, cross-site protection, authorisation, headers.
+// deadline, authorisation, cross-site protection, headers.
 func (s *Server) guard(side Side, r Route) fiber.Handler {
 	timeout := r.Timeout
 	if timeout == 0 {
@@ -98,13 +98,13 @@ func (s *Server) guard(side Side, r Route) fiber.Handler {
 				return err
 			}
 		}
-		if !r.Machine {
-			if err := s.checkCrossSite(c); err != nil {
+		if r.Action != "" { // first, so that a session that has ended leads to the login
+			if err := s.cfg.Authorizer.CheckRoute(c.UserContext(), r.Action, site.Tenant); err != nil {
 				return err
 			}
 		}
-		if r.Action != "" {
-			if err := s.cfg.Authorizer.CheckRoute(c.UserContext(), r.Action, site.Tenant); err != nil {
+		if !r.Machine {
+			if err := s.checkCrossSite(c); err != nil {
 				return err
 			}
 		}

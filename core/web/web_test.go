@@ -44,7 +44,7 @@ func newRig(t *testing.T, https bool, routes ...Route) *rig {
 	brand := func(slug string) *ui.Brand {
 		return &ui.Brand{Slug: slug, Name: i18n.Text{"zh-CN": slug}, Theme: theme.Must("#c8102e", theme.Square, theme.Bar), Languages: i18n.Locales(), Logo: []byte("<svg/>")}
 	}
-	portals := map[string]*Site{"a.test": {Side: Portal, Tenant: tenantA, Brand: brand("a")}, "b.test": {Side: Portal, Tenant: tenantB, Brand: brand("b")}}
+	portals := map[string]*Site{"a.test": {Side: Portal, Tenant: tenantA, Brand: brand("a")}, "b.test": {Side: Portal, Tenant: tenantB, Brand: brand("b")}, "a.localhost": {Side: Portal, Tenant: tenantA, Brand: brand("a")}}
 	sessions := map[string]authz.Principal{
 		"dealer-a": {Kind: authz.Dealer, ID: uuid.Max, Tenant: tenantA, Name: "A"},
 		"dealer-b": {Kind: authz.Dealer, ID: uuid.Max, Tenant: tenantB, Name: "B"},
