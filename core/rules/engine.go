@@ -85,10 +85,10 @@ func New() (*Engine, error) {
 func NewModule(source string) (*Module, error) {
 	m, err := ast.ParseModuleWithOpts("rules.rego", source, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
 	if err != nil {
-		return nil, fmt.Errorf("rules: tenant module: %w", err)
+		return nil, moduleError(err)
 	}
 	if m == nil || m.Package.Path.String() != "data.tenant" {
-		return nil, errors.New("rules: tenant module: the package must be called tenant")
+		return nil, &ModuleError{Text: "the package must be called tenant"}
 	}
 	if err := onlyInput(m); err != nil {
 		return nil, err
@@ -96,37 +96,49 @@ func NewModule(source string) (*Module, error) {
 	q, err := rego.New(rego.Query("data.tenant"), rego.ParsedModule(m), rego.Capabilities(capabilities()), rego.StrictBuiltinErrors(true)).
 		PrepareForEval(context.Background())
 	if err != nil {
-		return nil, fmt.Errorf("rules: tenant module: %w", err)
+		return nil, moduleError(err)
 	}
 	return &Module{query: q}, nil
 }
 
 // onlyInput refuses a module that reaches for other packages' data.
 func onlyInput(m *ast.Module) error {
-	if len(m.Imports) > 0 {
-		for _, i := range m.Imports {
-			if i.Path.String() != "rego.v1" {
-				return errors.New("rules: tenant module: imports are not available")
-			}
+	for _, i := range m.Imports {
+		if i.Path.String() != "rego.v1" {
+			return &ModuleError{Line: i.Location.Row, Text: "imports are not available"}
 		}
 	}
 	var bad error
 	ast.WalkRefs(m, func(r ast.Ref) bool {
 		if len(r) > 1 && r[0].Equal(ast.DefaultRootDocument) && !r[1].Equal(ast.StringTerm("tenant")) {
-			bad = fmt.Errorf("rules: tenant module: line %d: only input and data.tenant may be read, not %s", r[0].Loc().Row, r)
+			bad = &ModuleError{Line: r[0].Loc().Row, Text: fmt.Sprintf("only input and data.tenant may be read, not %s", r)}
 		}
 		return bad != nil
 	})
 	return bad
 }
 
-// ErrorLine is the line a module's error is about, 0 when it has none.
-func ErrorLine(err error) int {
+// ModuleError says what is wrong with a tenant's own rules.
+type ModuleError struct {
+	Line int // 0 when the whole module is meant
+	Text string
+}
+
+// Error is the text with its line.
+func (e *ModuleError) Error() string {
+	if e.Line == 0 {
+		return "rules: tenant module: " + e.Text
+	}
+	return fmt.Sprintf("rules: tenant module: line %d: %s", e.Line, e.Text)
+}
+
+// moduleError takes the first finding out of what OPA reports.
+func moduleError(err error) error {
 	var many ast.Errors
 	if errors.As(err, &many) && len(many) > 0 && many[0].Location != nil {
-		return many[0].Location.Row
+		return &ModuleError{Line: many[0].Location.Row, Text: many[0].Message}
 	}
-	return 0
+	return &ModuleError{Text: err.Error()}
 }
 
 // ask evaluates a prepared query within the deadline. No answer is an error, and every error is a refusal.

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"reflect"
@@ -34,11 +35,10 @@ func Compile(def Definition) (*Tenant, Problems) { return compile(def, 0) }
 
 func compile(def Definition, release int) (*Tenant, Problems) {
 	root, ps := assemble(def)
-	doc, more := decode(root)
-	ps = append(ps, more...)
-	if len(ps) > 0 { // rules about meaning would only repeat what is wrong with the form
+	if len(ps) > 0 {
 		return nil, ps.sorted()
 	}
+	doc, broken := decode(root)
 	t := &Tenant{
 		id: IDOf(doc.Tenant.Slug), release: release, digest: def.Digest(), spec: doc.Tenant,
 		products: map[string]Product{}, slugs: map[string]string{}, letters: doc.Letters,
@@ -57,8 +57,8 @@ func compile(def Definition, release int) (*Tenant, Problems) {
 		}
 	}
 	v.all()
-	if len(v.problems) > 0 {
-		return nil, v.problems.sorted()
+	if ps = append(broken, v.problems.outside(broken)...); len(ps) > 0 {
+		return nil, ps.sorted()
 	}
 	return t, nil
 }
@@ -142,8 +142,9 @@ func (t *Tenant) files(def Definition, v *validator) {
 	}
 	if source, ok := def.Files["rules.rego"]; ok {
 		m, err := rules.NewModule(source)
-		if err != nil {
-			v.problems = append(v.problems, Problem{File: "rules.rego", Line: rules.ErrorLine(err), What: err.Error(),
+		var flaw *rules.ModuleError
+		if errors.As(err, &flaw) {
+			v.problems = append(v.problems, Problem{File: "rules.rego", Line: flaw.Line, What: flaw.Text,
 				Remedy: "declare package tenant with lines and deny only; network, time and other packages are not available"})
 			return
 		}

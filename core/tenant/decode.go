@@ -77,9 +77,11 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 			fields[k] = i
 		}
 	}
+	mistyped := map[string]bool{} // needed keys that are there under a mistyped name
 	for i, k := range n.keys {
 		at, known := fields[k]
 		if !known {
+			mistyped[nearest(k, keysOf(v.Type()))] = true
 			d.problems = append(d.problems, Problem{File: n.vals[k].file, Line: n.lines[i], Key: local(path + "." + k),
 				What: fmt.Sprintf("unknown key %q", k), Remedy: meant(k, keysOf(v.Type()))})
 			continue
@@ -91,7 +93,7 @@ func (d *decoder) structure(n *node, v reflect.Value, path string) {
 	}
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if k := key(f); k != "" && f.Tag.Get("need") == "yes" && n.get(k) == nil {
+		if k := key(f); k != "" && f.Tag.Get("need") == "yes" && n.get(k) == nil && !mistyped[k] {
 			d.bad(n, path, fmt.Sprintf("key %q is missing", k), example(k, f))
 		}
 	}

@@ -53,6 +53,22 @@ func (ps Problems) Err() error {
 	return ps
 }
 
+// outside leaves out problems in files that could not be read as they should:
+// what a file means cannot be judged before its form is right.
+func (ps Problems) outside(broken Problems) Problems {
+	files := map[string]bool{}
+	for _, p := range broken {
+		files[p.File] = true
+	}
+	var out Problems
+	for _, p := range ps {
+		if !files[p.File] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // sorted orders by file and line and drops repetitions.
 func (ps Problems) sorted() Problems {
 	sort.SliceStable(ps, func(i, j int) bool {
@@ -75,13 +91,7 @@ func (ps Problems) sorted() Problems {
 
 // meant suggests the known word nearest to a mistyped one, else lists the known words.
 func meant(word string, known []string) string {
-	best, dist := "", len(word)/2+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist {
-			best, dist = k, d
-		}
-	}
-	if best != "" {
+	if best := nearest(word, known); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	list := append([]string(nil), known...)
@@ -93,6 +103,17 @@ func meant(word string, known []string) string {
 		return "remove it"
 	}
 	return "use one of: " + strings.Join(list, ", ")
+}
+
+// nearest is the known word that differs least from a mistyped one, "" when none is near.
+func nearest(word string, known []string) string {
+	best, dist := "", len(word)/2+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < dist {
+			best, dist = k, d
+		}
+	}
+	return best
 }
 
 // distance is the Levenshtein distance of two words.

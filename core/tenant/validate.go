@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -120,39 +121,45 @@ func (v *validator) look() {
 			v.known("tenant.theme."+key, name, slices.Collect(maps.Keys(v.assets)), "file in theme/ called")
 			continue
 		}
-		if why := svgFlaw(svg); why != "" {
-			v.problems = append(v.problems, Problem{File: "theme/" + name, What: why, Remedy: "draw with plain shapes and text; no scripts, styles, links or pictures from elsewhere"})
+		if line, why := svgFlaw(svg); why != "" {
+			v.problems = append(v.problems, Problem{File: "theme/" + name, Line: line, What: why, Remedy: "draw with plain shapes and text; no scripts, styles, links or pictures from elsewhere"})
 		}
 	}
 }
 
-// svgFlaw says why a drawing may not be shown, "" when it may.
-func svgFlaw(svg []byte) string {
-	dec := xml.NewDecoder(strings.NewReader(string(svg)))
-	dec.Strict = true
-	allowed := []string{"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "title", "desc", "defs", "linearGradient", "radialGradient", "stop", "clipPath"}
-	depth := 0
+// drawn are the elements a drawing may hold.
+var drawn = []string{"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "title", "desc",
+	"defs", "linearGradient", "radialGradient", "stop", "clipPath"}
+
+// svgFlaw says why a drawing may not be shown, and on which line; "" when it may.
+func svgFlaw(svg []byte) (int, string) {
+	dec := xml.NewDecoder(bytes.NewReader(svg))
+	depth, roots := 0, 0
 	for {
 		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) && depth == 0 {
-			return ""
+		line, _ := dec.InputPos()
+		if errors.Is(err, io.EOF) && roots == 1 {
+			return 0, ""
 		}
 		if err != nil {
-			return "the drawing is not well-formed: " + err.Error()
+			return line, "the drawing is not well-formed: " + err.Error()
 		}
 		switch el := tok.(type) {
 		case xml.StartElement:
+			if depth == 0 {
+				roots++
+			}
 			depth++
-			if !slices.Contains(allowed, el.Name.Local) {
-				return fmt.Sprintf("the drawing holds <%s>", el.Name.Local)
+			if !slices.Contains(drawn, el.Name.Local) || roots > 1 || depth == 1 && el.Name.Local != "svg" {
+				return line, fmt.Sprintf("the drawing holds <%s>", el.Name.Local)
 			}
 			if why := attrFlaw(el); why != "" {
-				return why
+				return line, why
 			}
 		case xml.EndElement:
 			depth--
 		case xml.Directive, xml.ProcInst:
-			return "the drawing holds a declaration"
+			return line, "the drawing holds a declaration"
 		}
 	}
 }
