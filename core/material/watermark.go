@@ -54,7 +54,7 @@ func stamp(dst *image.RGBA, text string) error {
 		return err
 	}
 	long := max(dst.Rect.Dx(), dst.Rect.Dy())
-	size := max(float64(long)/36, 12)
+	size := max(float64(long)/42, 12)
 	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func stamp(dst *image.RGBA, text string) error {
 	defer face.Close()
 	width := font.MeasureString(face, text).Ceil()
 	label := image.NewRGBA(image.Rect(0, 0, width, int(size*1.5)))
-	ink := image.NewUniform(color.NRGBA{R: 200, G: 30, B: 30, A: 96})
+	ink := image.NewUniform(color.NRGBA{R: 30, G: 60, B: 150, A: 80} // blue: seals are red)
 	d := font.Drawer{Dst: label, Src: ink, Face: face, Dot: fixed.P(0, int(size*1.15))}
 	d.DrawString(text)
 
