@@ -227,6 +227,23 @@ func TestSendLimits(t *testing.T) {
 	}
 }
 
+// O3: pumping walks through the numbers of a block from ever new addresses.
+func TestSequentialNumbers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, account.Limits{BlockHour: 5})
+	for i := range 12 {
+		_, err := h.SendCode(t.Context(), h.tenant, account.CodeRequest{Purpose: account.PurposeRegister,
+			Mobile: fmt.Sprintf("13900139%03d", i), Client: from(fmt.Sprintf("203.%d.113.1", i), "b")})
+		if err != nil && !errors.Is(err, fault.RateLimited) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(h.sms.Sent()); n != 5 {
+		t.Errorf("%d codes to one block of numbers, want 5", n)
+	}
+	h.send(t, account.PurposeRegister, mobile, home) // other numbers go on
+}
+
 // O2, smaller: one guess each at many numbers. Few addresses are stopped by their own limit; many, by the common one, which
 // leaves an honest person his try.
 func TestGuessingWide(t *testing.T) {
@@ -249,7 +266,7 @@ func TestGuessingWide(t *testing.T) {
 	if n := evaluated(40, 1); n != 5 {
 		t.Errorf("one address: %d guesses, want 5", n)
 	}
-	if n := evaluated(101, 50); n != 50 { // 25 more until the common limit; the other 25 addresses have had one each by then or get one
+	if n := evaluated(101, 50); n != 50 { // the common limit comes after 25 more; each address has one look in all, which the first 25 have had by then
 		t.Errorf("fifty addresses: %d guesses, want 50", n)
 	}
 	if len(h.alarms) != 1 || h.alarms[0].Scope != "code-fail/all" {

@@ -19,6 +19,7 @@ type Limits struct {
 
 	NumberHour, NumberDay int64 // codes to one number of one tenant
 	NumberAll             int64 // codes to one number a day, all tenants together
+	BlockHour             int64 // codes to a block of a thousand numbers, which pumping walks through in order
 	IPHour, NetHour       int64 // codes asked for by one address; by its /24 (IPv4) or /48 (IPv6)
 	TenantDay             int64 // a tenant's budget per civil day in Shanghai
 	WarnPercent           int64 // of the budget, when an alarm is due
@@ -35,7 +36,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Lifetime: 5 * time.Minute, Resend: time.Minute,
-		NumberHour: 5, NumberDay: 10, NumberAll: 20, IPHour: 10, NetHour: 30, TenantDay: 2000, WarnPercent: 70,
+		NumberHour: 5, NumberDay: 10, NumberAll: 20, BlockHour: 30, IPHour: 10, NetHour: 30, TenantDay: 2000, WarnPercent: 70,
 		WrongIP: 20, WrongNet: 60, WrongAll: 500, TightIP: 1, TightNet: 5,
 		LoginPair: 5, LoginIP: 50, LoginNet: 150, LoginNumber: 50, LoginFailAll: 2000,
 	}
@@ -44,7 +45,7 @@ func DefaultLimits() Limits {
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
 	for _, f := range []struct{ have, or *int64 }{
-		{&l.NumberHour, &d.NumberHour}, {&l.NumberDay, &d.NumberDay}, {&l.NumberAll, &d.NumberAll},
+		{&l.NumberHour, &d.NumberHour}, {&l.NumberDay, &d.NumberDay}, {&l.NumberAll, &d.NumberAll}, {&l.BlockHour, &d.BlockHour},
 		{&l.IPHour, &d.IPHour}, {&l.NetHour, &d.NetHour}, {&l.TenantDay, &d.TenantDay}, {&l.WarnPercent, &d.WarnPercent},
 		{&l.WrongIP, &d.WrongIP}, {&l.WrongNet, &d.WrongNet}, {&l.WrongAll, &d.WrongAll},
 		{&l.TightIP, &d.TightIP}, {&l.TightNet, &d.TightNet}, {&l.LoginPair, &d.LoginPair},
@@ -94,6 +95,7 @@ func (c Client) network() string {
 func (s *Service) sendRules(mobile string, c Client) []throttle.Rule {
 	return []throttle.Rule{
 		{Scope: "code-send/number", Key: s.key("number", mobile), Limit: s.limits.NumberAll, Window: 24 * time.Hour},
+		{Scope: "code-send/block", Key: s.key("block", mobile[:8]), Limit: s.limits.BlockHour, Window: time.Hour},
 		{Scope: "code-send/ip", Key: s.key("ip", c.ip()), Limit: s.limits.IPHour, Window: time.Hour},
 		{Scope: "code-send/net", Key: s.key("net", c.network()), Limit: s.limits.NetHour, Window: time.Hour},
 	}

@@ -101,6 +101,7 @@ func (s *Service) LoginByCode(ctx context.Context, tenant uuid.UUID, p Proof, ol
 	var session Session
 	var none error
 	err := s.WithCode(ctx, tenant, p, func(ctx context.Context, tx *db.Tx, mobile string) error {
+		none = nil // fn may run again
 		a, _, err := s.byMobile(ctx, tx, mobile)
 		if errors.Is(err, fault.NotFound) {
 			none = err // the code is spent all the same
@@ -149,6 +150,7 @@ func (s *Service) ChangePassword(ctx context.Context, tenant uuid.UUID, p Proof,
 	}
 	var none error
 	err = s.WithCode(ctx, tenant, p, func(ctx context.Context, tx *db.Tx, mobile string) error {
+		none = nil // fn may run again
 		a, _, err := s.byMobile(ctx, tx, mobile)
 		if errors.Is(err, fault.NotFound) {
 			none = err
