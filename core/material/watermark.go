@@ -62,7 +62,7 @@ func stamp(dst *image.RGBA, text string) error {
 	defer face.Close()
 	width := font.MeasureString(face, text).Ceil()
 	label := image.NewRGBA(image.Rect(0, 0, width, int(size*1.5)))
-	ink := image.NewUniform(color.NRGBA{R: 30, G: 60, B: 150, A: 80} // blue: seals are red)
+	ink := image.NewUniform(color.NRGBA{R: 30, G: 60, B: 150, A: 80}) // blue: seals are red
 	d := font.Drawer{Dst: label, Src: ink, Face: face, Dot: fixed.P(0, int(size*1.15))}
 	d.DrawString(text)
 
