@@ -93,16 +93,6 @@ func (n *node) get(key string) *node {
 	return n.vals[key]
 }
 
-// lineOf is the line a key was written on.
-func (n *node) lineOf(key string) int {
-	for i, k := range n.keys {
-		if k == key {
-			return n.lines[i]
-		}
-	}
-	return n.line
-}
-
 // over lays a pack's value over what it inherits: mappings key by key, anything
 // else whole; null takes an inherited key away.
 func over(base, top *node) *node {
