@@ -44,6 +44,9 @@ func (c *checker) field(fd Field) {
 	if fd.ReadOnly || !there {
 		raw = fd.initial(c.res.Answers, c.env)
 	}
+	if fd.ReadOnly && raw == "" { // the source is silent now; what it once said stands
+		raw = c.env.Prior[fd.Key]
+	}
 	v := tidy(raw)
 	if !utf8.ValidString(raw) || strings.ContainsFunc(v, forbidden) {
 		c.problem(fd, "form.characters")

@@ -176,6 +176,18 @@ func TestStepsAndDrafts(t *testing.T) {
 	}
 }
 
+func TestReadOnlyAnswersOutliveTheirSource(t *testing.T) {
+	t.Parallel()
+	f := Form{Groups: []Group{{Step: "form", Fields: []Field{{Key: "subject", Type: Text, Label: label("主体"), Required: true, ReadOnly: true, Source: "cert.subject"}}}}}
+	res := f.Check(Answers{"subject": "typed"}, Env{Prior: Answers{"subject": "stored"}})
+	if !res.OK() || res.Answers["subject"] != "stored" {
+		t.Errorf("%+v", res)
+	}
+	if res := f.Check(Answers{"subject": "typed"}, Env{}); res.OK() {
+		t.Errorf("what is typed counts: %+v", res.Answers)
+	}
+}
+
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	a, facts := Answers{"x": "1", "y": "2"}, map[string]string{"old_key": "valid"}

@@ -139,7 +139,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"empty":         {"fields.yaml", "# nothing\n", "fields.yaml:1: the file holds no keys"},
 		"unknown file":  {"tenant.yml", "x: 1\n", "tenant.yml: a pack has no such file"},
 		"a list":        {"groups.yaml", "- a\n", "groups.yaml:1: the file holds no keys"},
-		"binary":        {"theme/photo.svg", "\x00", ""},
+		"binary":        {"theme/photo.svg", "<svg\x00", "theme/photo.svg: the file is not text in UTF-8"},
 		"unknown event": {"messages.yaml", "aprove: {sms: {en: x, zh-CN: x}}\n", `messages.yaml:1: aprove: there is no event "aprove"; did you mean "approve"?`},
 		"wrong blank":   {"messages.yaml", "approve: {sms: {en: \"{waybil}\", zh-CN: \"{waybil}\"}}\n", `messages.yaml:1: approve.sms: there is no placeholder "waybil"`},
 	} {

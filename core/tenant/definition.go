@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Definition is a pack as it was written, with the base it was laid over: what a
@@ -76,6 +78,10 @@ func read(fsys fs.FS, prefix string) (map[string]string, Problems) {
 		}
 		if len(data) > maxFile || len(files) >= maxFiles {
 			ps = append(ps, Problem{File: prefix + name, What: "the pack is too large", Remedy: fmt.Sprintf("keep files under %d bytes and their number under %d", maxFile, maxFiles)})
+			return nil
+		}
+		if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+			ps = append(ps, Problem{File: prefix + name, What: "the file is not text in UTF-8", Remedy: "save it as UTF-8"})
 			return nil
 		}
 		files[name] = string(data)

@@ -199,9 +199,20 @@ func (s *Store) Publish(ctx context.Context, id uuid.UUID, number int) error {
 	})
 }
 
-// Install applies and publishes: what the program does with its own packs at start.
+// Install applies and publishes a pack that comes with the program, as it does at
+// every start. A tenant whose latest release somebody else made (in the console,
+// or from a folder) is theirs now and stays as it is.
 func (s *Store) Install(ctx context.Context, def Definition) (Applied, error) {
-	a, err := s.Apply(ctx, def, AnyRelease)
+	id := IDOf(def.Slug)
+	last, err := s.Release(ctx, id, 0)
+	switch {
+	case errors.Is(err, fault.NotFound):
+	case err != nil:
+		return Applied{}, err
+	case last.CreatedBy != actor(ctx):
+		return Applied{Tenant: id, Number: last.Number}, nil
+	}
+	a, err := s.Apply(ctx, def, last.Number)
 	if err != nil {
 		return a, err
 	}

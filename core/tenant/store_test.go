@@ -194,6 +194,31 @@ func TestWhoMayNotPublish(t *testing.T) {
 	}
 }
 
+func TestInstallLeavesOthersChangesAlone(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	byd := pack(t, "byd")
+	if _, err := h.store.Install(h.ctx, byd); err != nil {
+		t.Fatal(err)
+	}
+	onboarding := authz.WithPrincipal(context.Background(), authz.Principal{Kind: authz.Staff, ID: db.NewID(), Roles: []string{authz.RoleOnboarding}})
+	a, err := h.store.Apply(onboarding, edited(byd, "products/gqgx.yaml", "unit: 200.00", "unit: 188.00"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.Publish(onboarding, a.Tenant, a.Number); err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.store.Install(h.ctx, byd)
+	if err != nil || again.Created || again.Number != 2 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	tn, err := h.registry.BySlug(h.ctx, "byd")
+	if err != nil || tn.Products()[0].Price.Lines[0].Unit != 18800 {
+		t.Errorf("the change is gone: %v", err)
+	}
+}
+
 func TestLookUpInsideATransaction(t *testing.T) {
 	t.Parallel()
 	h := build(t)
