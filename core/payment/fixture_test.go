@@ -68,16 +68,18 @@ func (o oneTenant) At(context.Context, uuid.UUID, int) (*tenant.Tenant, error) {
 
 // house is a tenant with a dealer, people of the CA, and a payment company.
 type house struct {
-	t       *testing.T
-	clock   *clock.Fake
-	db      *db.DB
-	tenant  *tenant.Tenant
-	id      uuid.UUID
-	orders  *order.Service
-	pay     *payment.Service
-	psp     *demopay.Provider
-	hooks   *payment.Hooks
-	account uuid.UUID
+	t      *testing.T
+	clock  *clock.Fake
+	db     *db.DB
+	tenant *tenant.Tenant
+	id     uuid.UUID
+	orders *order.Service
+	pay    *payment.Service
+	psp    *demopay.Provider
+	hooks  *payment.Hooks
+	// gateways, when set, stands in for the payment company
+	gateways payment.GatewaysFunc
+	account  uuid.UUID
 
 	dealer, stranger, finance, second, reviewer context.Context
 }
@@ -106,6 +108,9 @@ func newHouse(t *testing.T) *house {
 	t.Cleanup(srv.Close)
 	h.pay = payment.New(payment.Deps{DB: h.db, Vault: v, Orders: h.orders, Tenants: oneTenant{h.tenant}, Authz: policy(), Hooks: h.hooks,
 		Gateways: payment.GatewaysFunc(func(tenantID uuid.UUID, channel string) (payment.Gateway, bool) {
+			if h.gateways != nil {
+				return h.gateways(tenantID, channel)
+			}
 			if tenantID != h.id || (channel != payment.Alipay && channel != payment.WeChat) {
 				return nil, false
 			}
