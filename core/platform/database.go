@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 
 	"certsaas/config"
@@ -18,22 +17,20 @@ type Database struct {
 	server   *embedpg.Server // nil with an address of one's own
 }
 
-// databaseName is the private server's database.
-const databaseName = "certsaas"
-
 // OpenDatabase starts the private server if the configuration names no other, brings the schema up to date, and connects
 // as the two roles the program works as. It refuses a role that could bypass the isolation of tenants.
 func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock) (*Database, error) {
 	d := &Database{}
-	app, system, err := d.addresses(ctx, c)
+	at, err := d.locate(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Migrate(ctx, d.OwnerURL); err != nil {
+	d.OwnerURL = at.Owner
+	if err := db.Migrate(ctx, at.Owner); err != nil {
 		d.stop(ctx)
 		return nil, err
 	}
-	d.DB, err = db.Open(ctx, db.Options{AppURL: app, SystemURL: system, MaxConns: c.Database.MaxConns, Clock: clk})
+	d.DB, err = db.Open(ctx, db.Options{AppURL: at.App, SystemURL: at.System, MaxConns: c.Database.MaxConns, Clock: clk})
 	if err != nil {
 		d.stop(ctx)
 		return nil, err
@@ -41,31 +38,13 @@ func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock) (*Datab
 	return d, nil
 }
 
-// addresses gives the addresses for both roles, starting the private server first when there is no other.
-func (d *Database) addresses(ctx context.Context, c config.Config) (app, system string, err error) {
-	if c.Embedded() {
-		if d.server, err = embedpg.Start(ctx, c.Path("postgres"), embedpg.Options{BinDir: c.Database.BinDir}); err != nil {
-			return "", "", err
-		}
-		if err := db.Bootstrap(ctx, d.server.URL(embedpg.Superuser, "postgres"), databaseName); err != nil {
-			d.stop(ctx)
-			return "", "", err
-		}
-		d.OwnerURL = d.server.URL(db.RoleOwner, databaseName)
-		return d.server.URL(db.RoleApp, databaseName), d.server.URL(db.RoleSystem, databaseName), nil
+// locate gives the addresses for the roles, starting the private server first when there is no other.
+func (d *Database) locate(ctx context.Context, c config.Config) (at db.Addresses, err error) {
+	if !c.Embedded() {
+		return db.AddressesOf(c.Database.URL, c.Database.SystemURL, c.Database.OwnerURL)
 	}
-	system, d.OwnerURL = c.Database.SystemURL, c.Database.OwnerURL
-	if system == "" {
-		if system, err = db.AsRole(c.Database.URL, db.RoleSystem); err != nil {
-			return "", "", fmt.Errorf("platform: system address: %w", err)
-		}
-	}
-	if d.OwnerURL == "" {
-		if d.OwnerURL, err = db.AsRole(c.Database.URL, db.RoleOwner); err != nil {
-			return "", "", fmt.Errorf("platform: owner address: %w", err)
-		}
-	}
-	return c.Database.URL, system, nil
+	d.server, at, err = db.StartEmbedded(ctx, c.Path("postgres"), c.Database.BinDir)
+	return at, err
 }
 
 // Lost is closed when the private server has ended; nil, which never is, without one.

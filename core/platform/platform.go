@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"certsaas/config"
 	"certsaas/core/account"
 	"certsaas/core/audit"
 	"certsaas/core/authz"
@@ -40,19 +41,16 @@ import (
 
 // Options say what a platform stands on.
 type Options struct {
-	DB         *db.DB
-	DataDir    string
-	Clock      clock.Clock
-	Scheme     string // of the public address: http or https
-	BaseDomain string // portals answer at <slug>.<base domain>
-	Listen     string // host:port; its port is part of http addresses
-	KEK        string // key-encryption key; empty: DataDir/keys/kek
-	CreateKEK  bool
-	Demo       bool             // local payment provider, messages into a file
-	Sender     channel.Sender   // how messages leave; nil with Demo: DataDir/messages.jsonl
-	Gateways   payment.Gateways // nil with Demo: the demonstration provider
-	Bundle     *i18n.Bundle
-	Hooks      *payment.Hooks // tests only
+	DB        *db.DB
+	DataDir   string
+	Clock     clock.Clock
+	Config    config.Config    // public address, vault
+	CreateKEK bool             // make the key-encryption key at the first start
+	Demo      bool             // local payment provider, messages into a file
+	Sender    channel.Sender   // how messages leave; with Demo nil means DataDir/messages.jsonl
+	Gateways  payment.Gateways // with Demo nil means the demonstration provider
+	Bundle    *i18n.Bundle
+	Hooks     *payment.Hooks // tests only
 }
 
 // Platform is every service of the business, wired.
@@ -89,7 +87,7 @@ const caName = "北京天威诚信电子商务服务有限公司（演示CA）"
 func Open(ctx context.Context, o Options) (*Platform, error) {
 	p := &Platform{Options: o, Calendar: clock.China()}
 	var err error
-	if p.Vault, err = vault.Open(ctx, vault.Config{DataDir: o.DataDir, KEK: o.KEK, Create: o.CreateKEK}, o.DB); err != nil {
+	if p.Vault, err = vault.Open(ctx, vault.Config{DataDir: o.DataDir, KEK: o.Config.Vault.KEK, Create: o.CreateKEK}, o.DB); err != nil {
 		return nil, err
 	}
 	if p.Authz, err = authz.New(ctx); err != nil {
@@ -98,9 +96,9 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 	if p.Rules, err = rules.New(); err != nil {
 		return nil, err
 	}
-	p.Tenants = tenant.NewRegistry(o.DB, o.Clock, o.BaseDomain)
+	p.Tenants = tenant.NewRegistry(o.DB, o.Clock, o.Config.Web.BaseDomain)
 	p.Releases = tenant.NewStore(o.DB, p.Authz, p.Tenants)
-	if p.Sites, err = newSites(o.Scheme, o.BaseDomain, o.Listen, p.Tenants); err != nil {
+	if p.Sites, err = newSites(o.Config, p.Tenants); err != nil {
 		return nil, err
 	}
 	if err := p.outside(); err != nil {
@@ -148,7 +146,7 @@ func (p *Platform) outside() error {
 		}
 		if p.Sender == nil {
 			if p.Sender, err = channel.NewFile(p.MessagesFile(), p.Clock); err != nil {
-				return err
+				return fmt.Errorf("platform: messages: %w", err)
 			}
 		}
 	}

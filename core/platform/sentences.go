@@ -1,7 +1,11 @@
 package platform
 
 import (
+	"io/fs"
+
 	"certsaas/core/account"
+	"certsaas/core/account/password"
+	"certsaas/core/account/throttle"
 	"certsaas/core/authz"
 	"certsaas/core/db"
 	"certsaas/core/delivery"
@@ -13,6 +17,7 @@ import (
 	"certsaas/core/letter"
 	"certsaas/core/material"
 	"certsaas/core/notify"
+	"certsaas/core/notify/channel"
 	"certsaas/core/order"
 	"certsaas/core/payment"
 	"certsaas/core/review"
@@ -21,14 +26,12 @@ import (
 	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
-
-	"io/fs"
 )
 
 // Sentences loads the messages of every package of core, and those of the pages that are given.
 func Sentences(pages ...fs.FS) (*i18n.Bundle, error) {
 	all := []fs.FS{
-		account.Messages, authz.Messages, db.Messages, delivery.Messages, form.Messages, guide.Messages, invoice.Messages,
+		account.Messages, password.Messages, throttle.Messages, channel.Messages, authz.Messages, db.Messages, delivery.Messages, form.Messages, guide.Messages, invoice.Messages,
 		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, payment.Messages, review.Messages,
 		rules.Messages, staff.Messages, tenant.Messages, ui.Messages, web.Messages,
 	}

@@ -2,10 +2,10 @@ package platform
 
 import (
 	"context"
-	"net"
 	"strings"
 	"sync"
 
+	"certsaas/config"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
@@ -13,47 +13,44 @@ import (
 
 // Sites knows the hosts: the platform's own, the console's, and one per tenant.
 type Sites struct {
-	scheme, base, port string
-	tenants            *tenant.Registry
-	own                *ui.Brand
-	mu                 sync.Mutex
-	portals            map[string]*web.Site // tenant slug and digest → site
+	config  config.Config
+	tenants *tenant.Registry
+	own     *ui.Brand
+	mu      sync.Mutex
+	portals map[string]*web.Site // tenant slug and digest → site
 }
 
-func newSites(scheme, base, listen string, reg *tenant.Registry) (*Sites, error) {
+func newSites(c config.Config, reg *tenant.Registry) (*Sites, error) {
 	own, err := ownBrand([]string{"zh-CN", "en"})
 	if err != nil {
 		return nil, err
 	}
-	s := &Sites{scheme: scheme, base: base, tenants: reg, own: own, portals: map[string]*web.Site{}}
-	if _, port, err := net.SplitHostPort(listen); err == nil && scheme == "http" {
-		s.port = ":" + port
-	}
-	return s, nil
+	return &Sites{config: c, tenants: reg, own: own, portals: map[string]*web.Site{}}, nil
 }
 
-// Platform, Console and Portal are origins: scheme, host and port, without a slash at the end.
-func (s *Sites) Platform() string { return s.scheme + "://" + s.base + s.port }
+// Platform is the platform's own origin: scheme, host and port, without a slash at the end.
+func (s *Sites) Platform() string { return s.config.URL("") }
 
 // Console is the staff's origin.
-func (s *Sites) Console() string { return s.scheme + "://console." + s.base + s.port }
+func (s *Sites) Console() string { return s.config.URL("console") }
 
 // Portal is a tenant's origin: its first own host, or <slug>.<base domain>.
 func (s *Sites) Portal(t *tenant.Tenant) string {
-	if h := t.Hosts(); len(h) > 0 {
-		return s.scheme + "://" + h[0] + s.port
+	hosts := t.Hosts()
+	if len(hosts) == 0 {
+		return s.config.URL(t.Slug())
 	}
-	return s.scheme + "://" + t.Slug() + "." + s.base + s.port
+	return strings.Replace(s.config.URL(""), "://"+s.config.Web.BaseDomain, "://"+hosts[0], 1)
 }
 
 // Hosts is the table for the web layer. An unknown host is nobody's (421).
 func (s *Sites) Hosts() web.Hosts {
 	return web.Hosts{
 		Platform: map[string]*web.Site{
-			s.base:      {Side: web.Platform, Brand: s.own},
-			"127.0.0.1": {Side: web.Platform, Brand: s.own},
+			s.config.Web.BaseDomain: {Side: web.Platform, Brand: s.own},
+			"127.0.0.1":             {Side: web.Platform, Brand: s.own},
 		},
-		Console: map[string]*web.Site{"console." + s.base: {Side: web.Console, Brand: s.own}},
+		Console: map[string]*web.Site{"console." + s.config.Web.BaseDomain: {Side: web.Console, Brand: s.own}},
 		Portal:  s.portal,
 	}
 }

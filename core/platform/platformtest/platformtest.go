@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/config"
 	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/coretest"
@@ -38,7 +39,7 @@ func New(t *testing.T, pages ...fs.FS) *World {
 	}
 	sms := &channel.Recording{}
 	p, err := platform.Open(t.Context(), platform.Options{
-		DB: coretest.DBAt(t, clk), DataDir: t.TempDir(), Clock: clk, Scheme: "http", BaseDomain: "localhost", Listen: "127.0.0.1:8080",
+		DB: coretest.DBAt(t, clk), DataDir: t.TempDir(), Clock: clk, Config: config.Default(),
 		CreateKEK: true, Demo: true, Sender: sms, Bundle: bundle,
 	})
 	if err != nil {
