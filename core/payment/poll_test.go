@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"certsaas/core/order"
 	"certsaas/core/payment"
@@ -167,7 +166,7 @@ func TestClosedNoticeOutOfOrder(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	sc := &scripted{Gateway: h.psp.Gateway(payment.Alipay, merchant, "")}
-	h.gateways = func(uuid.UUID, string) (payment.Gateway, bool) { return sc, true }
+	h.gateways = gatewayOf(sc)
 	for _, kinds := range [][]payment.NotificationKind{{payment.NotePaid, payment.NoteClosed}, {payment.NoteClosed, payment.NotePaid}} {
 		o := h.place("PAYFIRST")
 		p := h.begin(o, payment.Alipay)
@@ -190,7 +189,7 @@ func TestQueryWithAnotherAmount(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	sc := &scripted{Gateway: h.psp.Gateway(payment.Alipay, merchant, ""), trade: payment.Trade{State: payment.TradePaid, TradeNo: "T", AmountFen: 1}}
-	h.gateways = func(uuid.UUID, string) (payment.Gateway, bool) { return sc, true }
+	h.gateways = gatewayOf(sc)
 	o := h.place("PAYFIRST")
 	h.begin(o, payment.Alipay)
 	h.clock.Advance(5 * time.Second)

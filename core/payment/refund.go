@@ -98,7 +98,7 @@ func (s *Service) RequestRefund(ctx context.Context, tenantID, orderID uuid.UUID
 func (s *Service) Approve(ctx context.Context, tenantID, refundID uuid.UUID) (Refund, error) {
 	var r Refund
 	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
-		_, r, err = s.lockRefund(ctx, tx, refundID)
+		_, r, err = s.lockRefund(ctx, tx, authz.RefundApprove, refundID)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (s *Service) Decline(ctx context.Context, tenantID, refundID uuid.UUID, rea
 	}
 	var r Refund
 	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		o, locked, err := s.lockRefund(ctx, tx, refundID)
+		o, locked, err := s.lockRefund(ctx, tx, authz.RefundApprove, refundID)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,8 @@ func (s *Service) Decline(ctx context.Context, tenantID, refundID uuid.UUID, rea
 }
 
 // ConfirmRefundSent says that finance has sent an approved refund of a bank
-// transfer; bankTxnID is the line of the bank statement.
+// transfer; bankTxnID is the line of the bank statement. It states a fact and
+// needs no further person.
 func (s *Service) ConfirmRefundSent(ctx context.Context, tenantID, refundID uuid.UUID, bankTxnID string) (Refund, error) {
 	bankTxnID = strings.TrimSpace(bankTxnID)
 	if bankTxnID == "" || len(bankTxnID) > 64 {
@@ -168,7 +169,7 @@ func (s *Service) ConfirmRefundSent(ctx context.Context, tenantID, refundID uuid
 	}
 	var r Refund
 	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		_, locked, err := s.lockRefund(ctx, tx, refundID)
+		_, locked, err := s.lockRefund(ctx, tx, authz.PaymentConfirm, refundID)
 		if err != nil {
 			return err
 		}
@@ -183,8 +184,9 @@ func (s *Service) ConfirmRefundSent(ctx context.Context, tenantID, refundID uuid
 }
 
 // lockRefund locks the order, then the refund, for a person of finance who may
-// decide on it.
-func (s *Service) lockRefund(ctx context.Context, tx *db.Tx, id uuid.UUID) (order.Order, Refund, error) {
+// do action on it. Whoever confirmed a voucher that turned out superfluous
+// counts as who asked for its refund.
+func (s *Service) lockRefund(ctx context.Context, tx *db.Tx, action string, id uuid.UUID) (order.Order, Refund, error) {
 	r, err := refundByID(ctx, tx, id, "")
 	if err != nil {
 		return order.Order{}, Refund{}, err
@@ -199,7 +201,7 @@ func (s *Service) lockRefund(ctx context.Context, tx *db.Tx, id uuid.UUID) (orde
 	}
 	res := o.ResourceFor(ctx)
 	res.Extra = map[string]any{"requester": strings.TrimPrefix(r.RequestedBy, "staff/"), "reviewer": reviewer}
-	if err := s.authz.Check(ctx, authz.RefundApprove, res); err != nil {
+	if err := s.authz.Check(ctx, action, res); err != nil {
 		return order.Order{}, Refund{}, err
 	}
 	r, err = refundByID(ctx, tx, id, " FOR UPDATE OF r")
