@@ -263,6 +263,7 @@ CREATE TABLE upload_tickets (
     CONSTRAINT upload_tickets_order_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, id),
     CONSTRAINT upload_tickets_file_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES files (tenant_id, id)
 );
+CREATE INDEX upload_tickets_order_idx ON upload_tickets (tenant_id, order_id, field, created_at DESC);
 
 -- ---------------------------------------------------------------- authorisation letters
 CREATE TABLE letters (
@@ -283,6 +284,7 @@ CREATE TABLE letters (
     CONSTRAINT letters_scan_fkey FOREIGN KEY (tenant_id, scan_file_id) REFERENCES files (tenant_id, id)
 );
 CREATE UNIQUE INDEX letters_current_key ON letters (tenant_id, order_id) WHERE voided_at IS NULL;
+CREATE INDEX letters_order_idx ON letters (tenant_id, order_id, created_at DESC);
 
 -- ---------------------------------------------------------------- payments
 CREATE TABLE payments (

@@ -74,10 +74,16 @@ type Deps struct {
 }
 
 // Service is the use cases of letters.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	readers chan struct{}
+}
+
+// readers is how many codes are read at once: a miss takes seconds of one core.
+const readers = 2
 
 // New makes a Service.
-func New(d Deps) *Service { return &Service{d} }
+func New(d Deps) *Service { return &Service{Deps: d, readers: make(chan struct{}, readers)} }
 
 // Current gives the order's letter as it must be printed now, making it, or a new one when the order's data changed
 // since the last was printed; that one is void from then on (req B45 K22).
@@ -190,8 +196,8 @@ type stored struct {
 	result *Scan
 }
 
-// find reads one letter of the transaction's tenant; fault.NotFound when there is none.
-func (s *Service) find(ctx context.Context, tx *db.Tx, where string, arg any) (stored, error) {
+// find reads the newest letter of the transaction's tenant that a condition holds for (args from $2); fault.NotFound when there is none.
+func (s *Service) find(ctx context.Context, tx *db.Tx, where string, args ...any) (stored, error) {
 	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
 	if err != nil {
 		return stored{}, err
@@ -201,7 +207,7 @@ func (s *Service) find(ctx context.Context, tx *db.Tx, where string, arg any) (s
 	var scan *uuid.UUID
 	l := &st.letter
 	err = tx.QueryRow(ctx, `SELECT l.tenant_id, l.id, l.order_id, l.number, l.digest, l.signature, l.values_sealed, l.created_at, l.voided_at, l.scan_file_id, l.scan_result
-		FROM letters l WHERE l.tenant_id = $1 AND `+where+` ORDER BY l.created_at DESC, l.id DESC LIMIT 1`, tx.Tenant(), arg).
+		FROM letters l WHERE l.tenant_id = $1 AND `+where+` ORDER BY l.created_at DESC, l.id DESC LIMIT 1`, append([]any{tx.Tenant()}, args...)...).
 		Scan(&l.Tenant, &l.ID, &l.Order, &l.Number, &digest, &l.Signature, &sealed, &l.CreatedAt, &l.VoidedAt, &scan, &result)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return stored{}, fault.New(fault.NotFound, "letter.not_found")

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -340,6 +341,29 @@ func TestEveryLetterPrints(t *testing.T) {
 	}
 	if _, err := w.letters.PDF(t.Context(), l); err != nil {
 		t.Error(err)
+	}
+	for _, slug := range []string{"byd", "kinglong", "harbour"} {
+		w := newWorld(t, slug)
+		for _, p := range w.Tenant.Products() {
+			o := w.OrderOf(t, p, nil)
+			l, err := w.letters.Current(w.Dealer(t.Context()), o.Tenant, o.ID)
+			if len(p.Letters) == 0 {
+				if !errors.Is(err, fault.NotFound) || fault.From(err).ID != "letter.not_needed" {
+					t.Errorf("%s %s needs no letter: %v", slug, p.Code, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s %s: %v", slug, p.Code, err)
+				continue
+			}
+			if out, err := l.PDF(); err != nil || len(out) < 5000 {
+				t.Errorf("%s %s: %d bytes, %v", slug, p.Code, len(out), err)
+			}
+			if strings.Contains(l.Values["term"], "letter.") || slices.Contains(slices.Collect(maps.Values(l.Values)), "") {
+				t.Errorf("%s %s: %v", slug, p.Code, l.Values)
+			}
+		}
 	}
 }
 

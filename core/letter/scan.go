@@ -68,16 +68,22 @@ func (s *Service) inspect(ctx context.Context, fd form.Field, picture image.Imag
 	if fd.Type != form.Letter {
 		return nil
 	}
-	text, outcome := read(ctx, picture)
+	text, outcome := s.read(ctx, picture)
 	return func(ctx context.Context, tx *db.Tx, o order.Order, f material.File) ([]material.Finding, error) {
 		return s.judge(ctx, tx, o, f, text, outcome)
 	}
 }
 
-// read decodes within the limit; outcome is OK while the text is still to be judged.
-func read(ctx context.Context, picture image.Image) (text string, outcome Result) {
+// read decodes within the limit, waiting for its turn included; outcome is OK while the text is still to be judged.
+func (s *Service) read(ctx context.Context, picture image.Image) (text string, outcome Result) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
+	select {
+	case s.readers <- struct{}{}:
+		defer func() { <-s.readers }()
+	case <-ctx.Done():
+		return "", Undecided
+	}
 	text, err := qr.Decode(ctx, picture)
 	switch {
 	case err == nil:
@@ -183,7 +189,7 @@ func (s *Service) unchanged(ctx context.Context, tx *db.Tx, o order.Order, _ ten
 		if fd.Type != form.Letter || err != nil {
 			continue
 		}
-		st, err := s.find(ctx, tx, `l.scan_file_id = $2`, file)
+		st, err := s.find(ctx, tx, `l.order_id = $2 AND l.scan_file_id = $3`, o.ID, file)
 		if errors.Is(err, fault.NotFound) {
 			problems = append(problems, fault.At(fd.Key, resultIDs[Voided]))
 			continue

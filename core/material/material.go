@@ -179,6 +179,23 @@ func (s *Service) query(ctx context.Context, tx *db.Tx, orderID uuid.UUID, and s
 	return files, nil
 }
 
+// Current is the live file of a field, nil when there is none; in the caller's transaction.
+func (s *Service) Current(ctx context.Context, tx *db.Tx, orderID uuid.UUID, field string) (*File, error) {
+	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM files f WHERE f.tenant_id = $1 AND f.order_id = $2 AND f.field = $3 AND f.superseded_at IS NULL
+		ORDER BY f.created_at DESC LIMIT 1`, tx.Tenant(), orderID, field)
+	if err != nil {
+		return nil, fmt.Errorf("material: current: %w", err)
+	}
+	f, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("material: current: %w", err)
+	}
+	return &f, nil
+}
+
 // product finds the tenant and product an order was made under.
 func (s *Service) product(ctx context.Context, o order.Order) (*tenant.Tenant, tenant.Product, error) {
 	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)

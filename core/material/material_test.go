@@ -270,10 +270,11 @@ func TestWhoSees(t *testing.T) {
 	if share := changed(t, plain, marked); share < .01 || share > .2 {
 		t.Errorf("the watermark covers %.3f of the picture", share)
 	}
-	var seen int
-	coretest.OwnerRow(t, w.DB, []any{&seen}, `SELECT count(*) FROM audit_entries WHERE action = 'file.view' AND outcome = 'done'`)
-	if seen != 3 { // reviewer twice, finance once
-		t.Errorf("%d looks of staff audited, want 3", seen)
+	var seen, refused int
+	coretest.OwnerRow(t, w.DB, []any{&seen, &refused}, `SELECT count(*) FILTER (WHERE outcome = 'done'), count(*) FILTER (WHERE outcome = 'denied')
+		FROM audit_entries WHERE action = 'file.view'`)
+	if seen != 3 || refused != 3 { // reviewer twice, finance once; finance, producer and administrator refused
+		t.Errorf("%d looks of staff and %d refusals audited, want 3 and 3", seen, refused)
 	}
 }
 

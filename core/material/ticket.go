@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"certsaas/core/authz"
 	"certsaas/core/db"
@@ -101,31 +100,14 @@ func (s *Service) UploadByTicket(ctx context.Context, tenantID uuid.UUID, token,
 	if err != nil {
 		return File{}, err
 	}
-	var id uuid.UUID
-	f, err := s.take(ctx, at, name, raw, func(ctx context.Context, tx *db.Tx, f File) error {
-		id = f.ID
-		tag, err := tx.Exec(ctx, `UPDATE upload_tickets SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL AND expires_at > $3`,
-			tx.Tenant(), k.hash, tx.Now())
+	return s.take(ctx, at, name, raw, func(ctx context.Context, tx *db.Tx, f File) error {
+		tag, err := tx.Exec(ctx, `UPDATE upload_tickets SET used_at = $3, file_id = $4
+			WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL AND expires_at > $3`, tx.Tenant(), k.hash, tx.Now(), f.ID)
 		if err != nil {
 			return fmt.Errorf("material: use ticket: %w", err)
 		}
 		if tag.RowsAffected() == 0 { // another phone was faster
 			return fault.New(fault.NotFound, "material.ticket_over")
-		}
-		return nil
-	})
-	if err != nil {
-		return File{}, err
-	}
-	return f, s.noteTicket(ctx, tenantID, k.hash, id)
-}
-
-// noteTicket tells the desktop page which file came; the file's row had to be there first.
-func (s *Service) noteTicket(ctx context.Context, tenantID uuid.UUID, hash []byte, id uuid.UUID) error {
-	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE upload_tickets SET file_id = $3 WHERE tenant_id = $1 AND token_hash = $2`, tx.Tenant(), hash, id)
-		if err != nil {
-			return fmt.Errorf("material: note ticket: %w", err)
 		}
 		return nil
 	})
@@ -160,7 +142,7 @@ func (s *Service) TicketState(ctx context.Context, tenantID, orderID uuid.UUID, 
 		if err := s.Authz.Check(ctx, authz.FileView, o.ResourceFor(ctx)); err != nil {
 			return err
 		}
-		if state.File, err = s.current(ctx, tx, orderID, field); err != nil {
+		if state.File, err = s.Current(ctx, tx, orderID, field); err != nil {
 			return err
 		}
 		var used *time.Time
@@ -180,21 +162,4 @@ func (s *Service) TicketState(ctx context.Context, tenantID, orderID uuid.UUID, 
 		return nil
 	})
 	return state, err
-}
-
-// current is the live file of a field, nil when there is none; in the caller's transaction.
-func (s *Service) current(ctx context.Context, tx *db.Tx, orderID uuid.UUID, field string) (*File, error) {
-	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM files f WHERE f.tenant_id = $1 AND f.order_id = $2 AND f.field = $3 AND f.superseded_at IS NULL
-		ORDER BY f.created_at DESC LIMIT 1`, tx.Tenant(), orderID, field)
-	if err != nil {
-		return nil, fmt.Errorf("material: current: %w", err)
-	}
-	f, err := pgx.CollectExactlyOneRow(rows, scan)
-	if errors.Is(err, db.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("material: current: %w", err)
-	}
-	return &f, nil
 }

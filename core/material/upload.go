@@ -139,7 +139,7 @@ func quota(ctx context.Context, tx *db.Tx, orderID uuid.UUID, more int64) error 
 }
 
 // take hardens a picture, stores its blob, and then, in one transaction, its row, the answer and what the inspectors
-// say. also, when not nil, runs in that transaction before anything else.
+// say. also, when not nil, ends that transaction.
 func (s *Service) take(ctx context.Context, at place, name string, raw []byte, also func(context.Context, *db.Tx, File) error) (File, error) {
 	pic, findings, err := s.look(ctx, at.field, name, raw)
 	if err != nil {
@@ -162,12 +162,10 @@ func (s *Service) take(ctx context.Context, at place, name string, raw []byte, a
 	stored := f
 	err = s.DB.WithTenant(ctx, at.tenant, func(ctx context.Context, tx *db.Tx) error {
 		stored = f // the function may run again
-		if also != nil {
-			if err := also(ctx, tx, stored); err != nil {
-				return err
-			}
+		if err := s.file(ctx, tx, &stored, judges); err != nil || also == nil {
+			return err
 		}
-		return s.file(ctx, tx, &stored, judges)
+		return also(ctx, tx, stored)
 	})
 	if err != nil {
 		s.discard(ctx, f, err)

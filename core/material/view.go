@@ -2,6 +2,7 @@ package material
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -50,7 +51,7 @@ func (s *Service) Open(ctx context.Context, tenantID, fileID uuid.UUID) (File, [
 			Detail: map[string]any{"file": f.ID.String(), "field": f.Field}})
 	})
 	if err != nil {
-		return File{}, nil, err
+		return File{}, nil, s.refused(ctx, tenantID, f, err)
 	}
 	data, err := s.read(ctx, f, unseal)
 	if err != nil {
@@ -63,6 +64,18 @@ func (s *Service) Open(ctx context.Context, tenantID, fileID uuid.UUID) (File, [
 		f.MediaType, f.Bytes = "image/jpeg", int64(len(data))
 	}
 	return f, data, nil
+}
+
+// refused leaves a trace of a look that staff was refused.
+func (s *Service) refused(ctx context.Context, tenantID uuid.UUID, f File, cause error) error {
+	if authz.From(ctx).Kind != authz.Staff || !errors.Is(cause, fault.Denied) {
+		return cause
+	}
+	entry := audit.Entry{Action: authz.FileView, Resource: "order/" + f.Order.String(), Detail: map[string]any{"file": f.ID.String(), "field": f.Field}}
+	if err := audit.RecordDenied(ctx, s.DB, tenantID, entry); err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
 }
 
 func (s *Service) read(ctx context.Context, f File, unseal func([]byte) ([]byte, error)) ([]byte, error) {

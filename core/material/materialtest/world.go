@@ -43,18 +43,16 @@ type World struct {
 // start is a Saturday noon in Shanghai; nothing hangs on it.
 var start = time.Date(2026, 11, 28, 4, 0, 0, 0, time.UTC)
 
-// New makes a world of a pack that comes with the program.
+// New makes a world of one pack.
 func New(t testing.TB, slug string) *World {
 	t.Helper()
 	w := &World{Clock: clock.NewFake(start), Dir: t.TempDir()}
 	w.DB = coretest.DBAt(t, w.Clock)
-	w.Tenant = compile(t, slug)
-	w.Tenants = oneRelease{w.Tenant.ID(): w.Tenant}
-	w.addTenant(t)
 	var err error
 	if w.Authz, err = authz.New(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.install(t, slug)
 	if w.Vault, err = vault.Open(t.Context(), vault.Config{DataDir: w.Dir, Create: true}, w.DB); err != nil {
 		t.Fatal(err)
 	}
@@ -76,33 +74,27 @@ func (w *World) Service(store blob.Store) *material.Service {
 	return material.New(material.Deps{DB: w.DB, Vault: w.Vault, Blobs: store, Orders: w.Orders, Tenants: w.Tenants, Authz: w.Authz})
 }
 
-// oneRelease knows each tenant's one release.
-type oneRelease map[uuid.UUID]*tenant.Tenant
-
-func (f oneRelease) At(_ context.Context, id uuid.UUID, _ int) (*tenant.Tenant, error) {
-	return f[id], nil
-}
-
-// addTenant writes the rows that orders refer to. The pack was never applied, so its release has the number 0.
-func (w *World) addTenant(t testing.TB) {
+// install reads a pack and publishes it: one of ours, or "harbour", which shares nothing with them.
+func (w *World) install(t testing.TB, slug string) {
 	t.Helper()
-	coretest.OwnerExec(t, w.DB, `INSERT INTO tenants (id, slug, created_at) VALUES ($1, $2, now())`, w.Tenant.ID(), w.Tenant.Slug())
-	coretest.OwnerExec(t, w.DB, `ALTER TABLE tenant_releases DROP CONSTRAINT tenant_releases_number_check`)
-	coretest.OwnerExec(t, w.DB, `INSERT INTO tenant_releases (tenant_id, number, definition, digest, created_at, created_by) VALUES ($1, $2, '{}', '', now(), 'test')`,
-		w.Tenant.ID(), w.Tenant.Release())
-}
-
-func compile(t testing.TB, slug string) *tenant.Tenant {
-	t.Helper()
-	def, ps := tenant.Load(tenants.Base(), tenants.Pack(slug))
+	pack := tenants.Pack(slug)
+	if slug == "harbour" {
+		pack = os.DirFS("../tenant/testdata/packs/harbour")
+	}
+	def, ps := tenant.Load(tenants.Base(), pack)
 	if err := ps.Err(); err != nil {
 		t.Fatal(err)
 	}
-	tn, ps := tenant.Compile(def)
-	if err := ps.Err(); err != nil {
+	registry := tenant.NewRegistry(w.DB, w.Clock, "localhost")
+	sys := authz.WithPrincipal(t.Context(), authz.System("test/install"))
+	done, err := tenant.NewStore(w.DB, w.Authz, registry).Install(sys, def)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return tn
+	if w.Tenant, err = registry.ByID(t.Context(), done.Tenant); err != nil {
+		t.Fatal(err)
+	}
+	w.Tenants = registry
 }
 
 // AddAccount makes another dealer of the tenant.
@@ -130,7 +122,12 @@ func Staff(ctx context.Context, roles ...string) context.Context {
 // Order opens a draft of the pack's first product with every answer but files filled in; change may alter them.
 func (w *World) Order(t testing.TB, change func(form.Answers)) order.Order {
 	t.Helper()
-	p := w.Tenant.Products()[0]
+	return w.OrderOf(t, w.Tenant.Products()[0], change)
+}
+
+// OrderOf is Order for a product of one's choice.
+func (w *World) OrderOf(t testing.TB, p tenant.Product, change func(form.Answers)) order.Order {
+	t.Helper()
 	ctx := w.Dealer(t.Context())
 	source := form.SampleEnv().Source
 	o, err := w.Orders.Start(ctx, order.Begin{Tenant: w.Tenant, Product: p, Account: w.Account, Source: source})
