@@ -22,7 +22,7 @@ CREATE TABLE tenants (
 CREATE TABLE tenant_releases (
     tenant_id    uuid NOT NULL REFERENCES tenants (id),
     number       integer NOT NULL,
-    definition   jsonb NOT NULL,          -- files of the definition folder, merged over tenants/base
+    definition   jsonb NOT NULL,          -- the pack's files and those of tenants/base as written, and an index of its hosts, links and products
     digest       bytea NOT NULL,          -- SHA-256 of the canonical definition
     created_at   timestamptz NOT NULL,
     created_by   text NOT NULL,
@@ -30,6 +30,8 @@ CREATE TABLE tenant_releases (
     CONSTRAINT tenant_releases_pkey PRIMARY KEY (tenant_id, number),
     CONSTRAINT tenant_releases_number_check CHECK (number > 0)
 );
+
+CREATE INDEX tenant_releases_index_idx ON tenant_releases USING gin ((definition -> 'index'));
 
 -- The tenant's data key, wrapped by the platform's key-encryption key. Destroying it shreds the tenant's personal data.
 CREATE TABLE tenant_keys (

@@ -225,23 +225,32 @@ func (s *Service) Approved(ctx context.Context, tenantID, orderID uuid.UUID) err
 	})
 }
 
-// OldKey tells the rules how the certificate stands that an order is about: none, valid, expired or revoked.
+// OldKey tells the rules how the certificate stands that an order is about: none, valid, expired or revoked, and whether
+// it expired longer ago than the product's renewal window.
 func (s *Service) OldKey(ctx context.Context, tx *db.Tx, o order.Order) (map[string]string, error) {
 	c, err := s.find(ctx, tx, o.OldCertificate)
 	if err != nil {
 		return nil, err
 	}
-	state := "none"
+	facts := map[string]string{"old_key": "none", "old_key_late": "no"}
 	switch {
 	case c == nil:
+		return facts, nil
 	case c.RevokedAt != nil:
-		state = "revoked"
+		facts["old_key"] = "revoked"
 	case c.NotAfter.Before(tx.Now()):
-		state = "expired"
+		facts["old_key"] = "expired"
 	default:
-		state = "valid"
+		facts["old_key"] = "valid"
 	}
-	return map[string]string{"old_key": state}, nil
+	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := t.Product(o.Product); ok && p.Window.LateDays > 0 && tx.Now().After(c.NotAfter.AddDate(0, 0, p.Window.LateDays)) {
+		facts["old_key_late"] = "yes"
+	}
+	return facts, nil
 }
 
 // Certificate finds one certificate for a caller who may see its order or holds it.

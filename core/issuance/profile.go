@@ -1,9 +1,12 @@
 package issuance
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"certsaas/core/clock"
 	"certsaas/core/fault"
@@ -62,4 +65,33 @@ func validity(p tenant.Product, years int, now, old time.Time) (notBefore, notAf
 		return from, r.NotAfter.UTC().Truncate(time.Second), nil
 	}
 	return from, clock.AddYearsClamped(now.In(clock.Shanghai), years).Add(-time.Second).UTC().Truncate(time.Second), nil
+}
+
+// Backdated issues a certificate of a product whose term began in the past, for a demonstration key that is due for
+// renewal. It signs directly: no order stands behind it, and the caller imports it.
+func (s *Service) Backdated(ctx context.Context, p tenant.Product, csr pki.CSR, values map[string]string, from time.Time) (pki.Certificate, uuid.UUID, error) {
+	is, err := s.CA.Issuer(csr.Algorithm())
+	if err != nil {
+		return pki.Certificate{}, uuid.Nil, err
+	}
+	url := s.CRLBase + "/" + is.ID.String()
+	prof, err := profile(p, 1, url+".crl", url+".cer")
+	if err != nil {
+		return pki.Certificate{}, uuid.Nil, err
+	}
+	name, err := prof.Subject(values)
+	if err != nil {
+		return pki.Certificate{}, uuid.Nil, err
+	}
+	serial, err := newSerial()
+	if err != nil {
+		return pki.Certificate{}, uuid.Nil, err
+	}
+	from = from.UTC().Truncate(time.Second)
+	t, err := pki.Prepare(prof, name, csr, is.Certificate.X509(), serial, from, clock.AddYearsClamped(from, 1).Add(-time.Second))
+	if err != nil {
+		return pki.Certificate{}, uuid.Nil, err
+	}
+	cert, err := s.CA.Sign(ctx, csr.Algorithm(), t)
+	return cert, is.ID, err
 }

@@ -16,6 +16,7 @@ import (
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/form"
+	"certsaas/core/i18n"
 	"certsaas/core/rules"
 	"certsaas/core/tenant"
 	"certsaas/core/vault"
@@ -378,6 +379,7 @@ func (s *Service) complete(ctx context.Context, tx *db.Tx, o *Order, t *tenant.T
 	res := p.FormAt("order").Check(o.Answers, form.Env{Now: tx.Now(), Facts: facts, Source: source(*o, p)})
 	var fields []fault.Field
 	for _, pr := range res.Problems {
+		pr = pr.In(i18n.Locale(ctx))
 		fields = append(fields, fault.Field{Name: pr.Field, ID: pr.ID, Args: pr.Args})
 	}
 	d, err := s.rules.Eligible(ctx, t.Case(p, o.Answers, facts))
@@ -385,7 +387,7 @@ func (s *Service) complete(ctx context.Context, tx *db.Tx, o *Order, t *tenant.T
 		return fmt.Errorf("order: eligibility: %w", err)
 	}
 	if !d.Allowed {
-		fields = append(fields, refusals(d, fields)...)
+		fields = append(fields, refusals(d, fields, i18n.Locale(ctx))...)
 	}
 	for _, check := range s.checks {
 		more, err := check(ctx, tx, *o, p)
@@ -401,10 +403,14 @@ func (s *Service) complete(ctx context.Context, tx *db.Tx, o *Order, t *tenant.T
 }
 
 // refusals turns a rules decision into problems at fields, leaving out fields that have a problem already.
-func refusals(d rules.Decision, have []fault.Field) []fault.Field {
+func refusals(d rules.Decision, have []fault.Field, locale string) []fault.Field {
 	var out []fault.Field
 	for _, why := range d.Reasons {
 		if slices.ContainsFunc(have, func(f fault.Field) bool { return f.Name == why.Field }) {
+			continue
+		}
+		if why.ID == "" { // a tenant's own rule brings its sentence
+			out = append(out, fault.At(why.Field, "order.refused", "Why", why.Text.In(locale)))
 			continue
 		}
 		out = append(out, fault.Field{Name: why.Field, ID: why.ID})

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -25,8 +26,12 @@ func brandOf(t *tenant.Tenant) (*ui.Brand, error) {
 	}
 	logo, _ := t.Asset(th.Wordmark)
 	key, _ := t.Asset(th.Illustration)
+	tinted := func(svg []byte, colour string) []byte {
+		return bytes.ReplaceAll(svg, []byte("currentColor"), []byte(colour))
+	}
 	b := &ui.Brand{
-		Slug: t.Slug(), Name: t.Names().Platform, Greeting: th.Greeting, Operator: th.ServedBy, Theme: look, Logo: logo, KeyArt: key,
+		Slug: t.Slug(), Name: t.Names().Platform, Greeting: th.Greeting, Operator: th.ServedBy, Theme: look,
+		Logo: tinted(logo, th.Brand), LogoOnDeep: tinted(logo, "#ffffff"), KeyArt: tinted(key, th.Brand),
 		Languages: t.Languages(), Contacts: contacts(t.Contact()), Hours: t.Contact().Hours,
 		Nav: []ui.BrandLink{
 			{Label: text("首页", "Home"), Href: "/"},
