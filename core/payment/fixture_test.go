@@ -35,16 +35,12 @@ var start = time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 var (
 	policy = sync.OnceValue(func() *authz.Authorizer { return must(authz.New(context.Background())) })
 	engine = sync.OnceValue(func() *rules.Engine { return must(rules.New()) })
-	pack   = sync.OnceValue(func() *tenant.Tenant {
+	pack   = sync.OnceValue(func() tenant.Definition {
 		def, ps := tenant.Load(fstest.MapFS{}, os.DirFS("testdata/pack"))
 		if len(ps) > 0 {
 			panic(fmt.Sprint(ps))
 		}
-		t, ps := tenant.Compile(def)
-		if len(ps) > 0 {
-			panic(fmt.Sprint(ps))
-		}
-		return t
+		return def
 	})
 	demoKey = sync.OnceValue(func() []byte {
 		dir := must(os.MkdirTemp("", "demopay"))
@@ -61,10 +57,6 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
-
-type oneTenant struct{ t *tenant.Tenant }
-
-func (o oneTenant) At(context.Context, uuid.UUID, int) (*tenant.Tenant, error) { return o.t, nil }
 
 // house is a tenant with a dealer, people of the CA, and a payment company.
 type house struct {
@@ -88,9 +80,9 @@ const merchant = "M-PAYTEST"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, clock: clock.NewFake(start), tenant: pack(), id: pack().ID(), account: db.NewID(), hooks: &payment.Hooks{}}
+	h := &house{t: t, clock: clock.NewFake(start), id: tenant.IDOf("paytest"), account: db.NewID(), hooks: &payment.Hooks{}}
 	h.db = coretest.DBAt(t, h.clock)
-	h.rows()
+	registry := h.rows()
 	v, err := vault.Open(t.Context(), vault.Config{KEK: strings.Repeat("ab", 32)}, h.db)
 	if err != nil {
 		t.Fatal(err)
@@ -103,10 +95,10 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.psp.Close() })
-	h.orders = order.New(order.Deps{DB: h.db, Vault: v, Tenants: oneTenant{h.tenant}, Rules: engine(), Authz: policy(), Calendar: clock.China()})
+	h.orders = order.New(order.Deps{DB: h.db, Vault: v, Tenants: registry, Rules: engine(), Authz: policy(), Calendar: clock.China()})
 	srv := httptest.NewServer(http.HandlerFunc(h.serveNotify))
 	t.Cleanup(srv.Close)
-	h.pay = payment.New(payment.Deps{DB: h.db, Vault: v, Orders: h.orders, Tenants: oneTenant{h.tenant}, Authz: policy(), Hooks: h.hooks,
+	h.pay = payment.New(payment.Deps{DB: h.db, Vault: v, Orders: h.orders, Tenants: registry, Authz: policy(), Hooks: h.hooks,
 		Gateways: payment.GatewaysFunc(func(tenantID uuid.UUID, channel string) (payment.Gateway, bool) {
 			if h.gateways != nil {
 				return h.gateways(tenantID, channel)
@@ -126,13 +118,20 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// rows puts the tenant, its release and the dealer's account into the database.
-func (h *house) rows() {
-	coretest.OwnerExec(h.t, h.db, `ALTER TABLE tenant_releases DROP CONSTRAINT tenant_releases_number_check`)
-	coretest.OwnerExec(h.t, h.db, `INSERT INTO tenants (id, slug, created_at) VALUES ($1, 'paytest', $2)`, h.id, start)
-	coretest.OwnerExec(h.t, h.db, `INSERT INTO tenant_releases (tenant_id, number, definition, digest, created_at, created_by)
-		VALUES ($1, 0, '{}', '\x00', $2, 'test')`, h.id, start)
+// rows installs the tenant and puts the dealer's account into the database.
+func (h *house) rows() *tenant.Registry {
+	h.t.Helper()
+	registry := tenant.NewRegistry(h.db, h.clock, "localhost")
+	ctx := authz.WithPrincipal(h.t.Context(), authz.System("test/setup"))
+	if _, err := tenant.NewStore(h.db, policy(), registry).Install(ctx, pack()); err != nil {
+		h.t.Fatal(err)
+	}
+	var err error
+	if h.tenant, err = registry.ByID(ctx, h.id); err != nil {
+		h.t.Fatal(err)
+	}
 	coretest.OwnerExec(h.t, h.db, `INSERT INTO accounts (tenant_id, id, mobile_index, mobile_sealed, created_at) VALUES ($1, $2, '\x01', '\x01', $3)`, h.id, h.account, start)
+	return registry
 }
 
 func (h *house) serveNotify(w http.ResponseWriter, r *http.Request) {

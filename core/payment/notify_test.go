@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,10 +19,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"certsaas/core/coretest"
 	"certsaas/core/fault"
+	"certsaas/core/i18n"
 	"certsaas/core/order"
 	"certsaas/core/payment"
+	"certsaas/core/payment/demopay"
 )
 
 // req: B46 B48 B52 K30 K37
@@ -391,4 +396,32 @@ func demoPrivateKey(t *testing.T) *rsa.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// A notification for an order of this tenant, posted to another tenant's
+// address, finds nothing there (domain §3.4).
+func TestNotificationAtAnotherTenant(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	o := h.place("PAYFIRST")
+	p := h.begin(o, payment.Alipay)
+	h.tap(p)
+	h.gateways = gatewayOf(h.psp.Gateway(payment.Alipay, merchant, ""))
+	reply, _ := h.pay.HandleNotification(t.Context(), uuid.MustParse("0192f0c0-0000-7000-8000-000000000009"), payment.Alipay, nil, h.notice(p))
+	if reply != "fail" {
+		t.Errorf("answer %q", reply)
+	}
+	if got := h.text(`SELECT verdict FROM payment_events`); got != "unknown_attempt" {
+		t.Errorf("verdict %s", got)
+	}
+	h.expect(o.ID, order.AwaitingPayment)
+}
+
+func TestMessagesAreInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	for _, fsys := range []fs.FS{payment.Messages, demopay.Messages} {
+		for _, flaw := range i18n.Lint(fsys) {
+			t.Error(flaw)
+		}
+	}
 }
