@@ -43,7 +43,7 @@ func (l Letter) document() (pdf.Document, error) {
 	title := l.Form.Title.In(l.Locale)
 	d := pdf.Document{
 		Title: title, Number: l.Number, Digest: l.Digest, QR: l.Payload, Footer: l.footer, Lang: l.Locale,
-		Words: Words(p),
+		Words: pdfWords(p),
 		Blocks: []pdf.Block{
 			pdf.Title{Text: title, Sub: p.T("letter.number", "Number", l.Number)},
 		},
@@ -64,8 +64,8 @@ func (l Letter) document() (pdf.Document, error) {
 	return d, nil
 }
 
-// Words are what core/letter/pdf prints by itself, in one language.
-func Words(p i18n.Printer) pdf.Words {
+// pdfWords are what core/letter/pdf prints by itself, in one language.
+func pdfWords(p i18n.Printer) pdf.Words {
 	return pdf.Words{
 		Number: p.T("letter.word.number"), Check: p.T("letter.word.check"), Page: p.T("letter.word.page"),
 		Seal: p.T("letter.word.seal"), ListStop: p.T("letter.word.stop"),
