@@ -76,7 +76,8 @@ type house struct {
 	dealer, stranger, finance, second, reviewer context.Context
 }
 
-const merchant = "M-PAYTEST"
+// merchant is the tenant's account at the payment company.
+var merchant = demopay.Merchant(tenant.IDOf("paytest"))
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
@@ -103,10 +104,7 @@ func newHouse(t *testing.T) *house {
 			if h.gateways != nil {
 				return h.gateways(tenantID, channel)
 			}
-			if tenantID != h.id || (channel != payment.Alipay && channel != payment.WeChat) {
-				return nil, false
-			}
-			return h.psp.Gateway(channel, merchant, "演示收款方"), true
+			return h.psp.Gateways().Gateway(tenantID, channel)
 		}),
 		NotifyURL: func(_ *tenant.Tenant, channel string) string { return srv.URL + "/notify/" + channel }})
 	person := func(role string) context.Context {

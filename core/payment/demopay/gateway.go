@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"certsaas/core/fault"
 	"certsaas/core/payment"
 )
@@ -25,6 +27,20 @@ type gateway struct {
 func (p *Provider) Gateway(channel, merchant, name string) payment.Gateway {
 	return &gateway{p: p, channel: channel, merchant: merchant, name: name, key: &p.key.PublicKey}
 }
+
+// Gateways gives every tenant a merchant of its own for alipay and wechat; the
+// payee's name comes with each attempt.
+func (p *Provider) Gateways() payment.Gateways {
+	return payment.GatewaysFunc(func(tenant uuid.UUID, channel string) (payment.Gateway, bool) {
+		if channel != payment.Alipay && channel != payment.WeChat {
+			return nil, false
+		}
+		return p.Gateway(channel, Merchant(tenant), ""), true
+	})
+}
+
+// Merchant is the merchant number of a tenant's account.
+func Merchant(tenant uuid.UUID) string { return "DEMO-" + tenant.String() }
 
 var errFailing = errors.New("demopay: ordered to fail")
 
