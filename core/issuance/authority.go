@@ -49,8 +49,9 @@ type localIssuer struct {
 }
 
 // OpenLocal loads the authorities, making those that are missing. name is the operator's company name; baseURL is where
-// revocation lists and CA certificates are served ("http://host/crl").
-func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL string) (*Local, error) {
+// revocation lists and CA certificates are served ("http://host/crl"). New authorities are valid from since, which lies
+// in the past where a demonstration issues certificates that are due for renewal already.
+func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL string, since time.Time) (*Local, error) {
 	ca := &Local{issuers: map[pki.Algorithm]localIssuer{}}
 	err := d.WithSystem(ctx, "ca/open", func(ctx context.Context, tx *db.Tx) error {
 		// one process makes the authorities, the others find them
@@ -63,7 +64,7 @@ func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL stri
 				return err
 			}
 			if is == nil {
-				if is, err = create(ctx, tx, v, alg, name, baseURL); err != nil {
+				if is, err = create(ctx, tx, v, alg, name, baseURL, since); err != nil {
 					return err
 				}
 			}
@@ -119,7 +120,7 @@ func load(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm) (*l
 	return &localIssuer{Issuer{found["issuing"].id, cert, root}, key}, nil
 }
 
-func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, name, baseURL string) (*localIssuer, error) {
+func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, name, baseURL string, since time.Time) (*localIssuer, error) {
 	label := map[pki.Algorithm]string{pki.RSA2048: "RSA", pki.P256: "P-256"}[alg]
 	now := tx.Now()
 	subject := func(kind string) pki.Subject {
@@ -129,7 +130,7 @@ func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, n
 	if err != nil {
 		return nil, err
 	}
-	root, err := pki.NewRoot(subject("Root CA"), alg, serial, now.Add(-5*time.Minute), pki.AddYears(now, rootYears))
+	root, err := pki.NewRoot(subject("Root CA"), alg, serial, since, pki.AddYears(now, rootYears))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, n
 		return nil, err
 	}
 	urls := pki.IssuingURLs{CRL: []string{baseURL + "/" + rootID.String() + ".crl"}, Issuer: []string{baseURL + "/" + rootID.String() + ".cer"}}
-	issuing, err := pki.NewIssuing(root, subject("Issuing CA"), alg, urls, serial, now.Add(-5*time.Minute), pki.AddYears(now, issuingYears))
+	issuing, err := pki.NewIssuing(root, subject("Issuing CA"), alg, urls, serial, since, pki.AddYears(now, issuingYears))
 	if err != nil {
 		return nil, err
 	}

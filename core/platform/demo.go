@@ -116,13 +116,29 @@ func (p *Platform) seedKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	serial, fresh, err := driver.Ensure(demoToken, DemoPIN)
-	if err != nil || !fresh {
+	serial, _, err := driver.Ensure(demoToken, DemoPIN)
+	if err != nil {
+		return err
+	}
+	if known, err := p.demoKeyKnown(ctx); err != nil || known {
 		return err
 	}
 	return driver.Provision(serial, DemoPIN, token.RSA2048, []byte{1}, "BYD 2025", func(csr []byte) ([]byte, error) {
 		return p.oldCertificate(ctx, csr, serial)
 	})
+}
+
+// demoKeyKnown tells whether the dealer's certificate has been issued and noted.
+func (p *Platform) demoKeyKnown(ctx context.Context) (bool, error) {
+	t, err := p.Tenants.BySlug(ctx, "byd")
+	if err != nil {
+		return false, err
+	}
+	var known bool
+	err = p.DB.WithTenant(ctx, t.ID(), func(ctx context.Context, tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM certificates WHERE tenant_id = $1 AND order_id IS NULL)`, tx.Tenant()).Scan(&known)
+	})
+	return known, err
 }
 
 // oldCertificate issues last year's certificate to the demonstration dealer and notes it as known to the platform.

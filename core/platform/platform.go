@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -179,8 +180,12 @@ func (p *Platform) documents(ctx context.Context) error {
 // certificates opens the platform's CA and wires issuance; what it knows of old keys goes into prices and eligibility.
 func (p *Platform) certificates(ctx context.Context) error {
 	base := p.Sites.Platform() + "/crl"
+	since := p.Clock.Now().Add(-5 * time.Minute)
+	if p.Demo {
+		since = since.AddDate(-2, 0, 0)
+	}
 	var err error
-	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, caName, base); err != nil {
+	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, caName, base, since); err != nil {
 		return err
 	}
 	key, err := p.Vault.SigningKey(ctx, "keyagent")
