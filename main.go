@@ -1,0 +1,389 @@
+// Command certsaas sells and renews USBKEY certificates for many enterprises. This file only wires; see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"certsaas/config"
+	"certsaas/console"
+	"certsaas/core/authz"
+	"certsaas/core/clock"
+	"certsaas/core/db"
+	"certsaas/core/payment/demopay"
+	"certsaas/core/platform"
+	"certsaas/core/staff"
+	"certsaas/core/tenant"
+	"certsaas/core/web"
+	"certsaas/portal"
+	"certsaas/portal/aftertext"
+	"certsaas/scheduler"
+	"certsaas/tenants"
+)
+
+const usage = `certsaas: USBKEY certificates for many enterprises
+
+  certsaas serve [--demo] [--only portal,console,scheduler]
+  certsaas migrate up|status
+  certsaas tenant validate|plan|apply|export|list …
+  certsaas staff add --login L --name N --roles reviewer,finance   (password on standard input)
+  certsaas doctor      what is wrong with this installation, and how to mend it
+  certsaas fsck        the invariants of the data; exit 1 on any violation
+  certsaas config      the configuration in force, secrets masked
+  certsaas version
+
+Configuration: --config FILE (YAML) under CERTSAAS_… environment variables; see config/config.go.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run does one command and answers the exit code.
+func run(ctx context.Context, args []string) int {
+	flags := flag.NewFlagSet("certsaas", flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	file := flags.String("config", os.Getenv("CERTSAAS_CONFIG"), "configuration file")
+	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
+		flags.Usage()
+		return 2
+	}
+	cfg, err := config.Load(*file, os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "certsaas:", err)
+		return 1
+	}
+	logTo(os.Stderr, cfg.Log)
+	p := &program{cfg: cfg}
+	code, err := p.command(ctx, flags.Arg(0), flags.Args()[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "certsaas:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// logTo sends the program's log to w.
+func logTo(w io.Writer, c config.Log) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil { // Validate has seen it
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewJSONHandler(w, opts)
+	if c.Format == "text" {
+		h = slog.NewTextHandler(w, opts)
+	}
+	slog.SetDefault(slog.New(h))
+}
+
+// program is one run of a command.
+type program struct {
+	cfg  config.Config
+	demo bool
+	data *platform.Database
+	all  *platform.Platform
+}
+
+func (p *program) command(ctx context.Context, name string, args []string) (int, error) {
+	ctx = authz.WithPrincipal(ctx, authz.System("cli/"+name))
+	switch name {
+	case "serve":
+		return 0, p.serve(ctx, args)
+	case "migrate":
+		return 0, p.migrate(ctx, args)
+	case "tenant":
+		defer p.close()
+		c := tenant.Command{Base: tenants.Base(), Out: os.Stdout, Err: os.Stderr, Open: p.releases}
+		return c.Run(ctx, args), nil
+	case "staff":
+		defer p.close()
+		return 0, p.addStaff(ctx, args)
+	case "doctor", "fsck":
+		if err := p.open(ctx); err != nil {
+			return 1, err
+		}
+		defer p.close()
+		return p.examine(ctx, name)
+	case "config":
+		fmt.Print(p.cfg.String())
+		return 0, nil
+	case "version":
+		fmt.Println(version())
+		return 0, nil
+	}
+	fmt.Fprint(os.Stderr, usage)
+	return 2, fmt.Errorf("no command %q", name)
+}
+
+// open connects to the database and wires every service.
+func (p *program) open(ctx context.Context) error {
+	clk := clock.System()
+	var err error
+	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk); err != nil {
+		return err
+	}
+	pages := []fs.FS{portal.Messages, aftertext.Messages, console.Messages}
+	bundle, err := platform.Sentences(pages...)
+	if err != nil {
+		return err
+	}
+	sender, err := platform.Sender(p.cfg)
+	if err != nil {
+		return err
+	}
+	p.all, err = platform.Open(ctx, platform.Options{
+		DB: p.data.DB, DataDir: p.cfg.DataDir, Clock: clk, Config: p.cfg,
+		CreateKEK: p.cfg.Embedded(), Demo: p.demo, Bundle: bundle, Sender: sender,
+	})
+	return err
+}
+
+// releases opens the store of tenants' definitions.
+func (p *program) releases(ctx context.Context) (*tenant.Store, error) {
+	if err := p.open(ctx); err != nil {
+		return nil, err
+	}
+	return p.all.Releases, nil
+}
+
+// close stops what open started.
+func (p *program) close() {
+	if p.data != nil {
+		p.data.Stop(context.Background())
+	}
+}
+
+// serve runs portal, console and scheduler, or those named by --only, until a signal comes.
+func (p *program) serve(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.BoolVar(&p.demo, "demo", false, "demonstration: local payments, messages into a file, demonstration data and key agent")
+	only := flags.String("only", "portal,console,scheduler", "parts to run")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	parts := strings.Split(*only, ",")
+	if err := p.open(ctx); err != nil {
+		p.close()
+		return err
+	}
+	defer p.close()
+	if err := p.prepare(ctx); err != nil {
+		return err
+	}
+	srv, err := p.server(parts)
+	if err != nil {
+		return err
+	}
+	jobs, err := scheduler.New(p.data.DB, scheduler.Jobs(p.all))
+	if err != nil {
+		return err
+	}
+	if slices.Contains(parts, "scheduler") {
+		jobs.Start()
+	}
+	if p.demo {
+		go p.all.DemoPay.Run(ctx)
+		p.startAgent(ctx)
+		p.welcome()
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Listen(p.cfg.Web.Listen) }()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	case <-p.data.Lost():
+		err = errors.New("the private database has ended")
+	}
+	return errors.Join(err, srv.Shutdown(10*time.Second), jobs.Shutdown())
+}
+
+// prepare brings in the packs and the demonstration's data, and tells key agents whom to trust.
+func (p *program) prepare(ctx context.Context) error {
+	if p.demo {
+		if err := p.all.InstallPacks(ctx); err != nil {
+			return err
+		}
+		if err := p.all.SeedDemo(ctx); err != nil {
+			return err
+		}
+	}
+	return p.all.WriteTrust(ctx)
+}
+
+// server mounts the pages of the parts.
+func (p *program) server(parts []string) (*web.Server, error) {
+	a := p.all
+	srv, err := web.New(web.Config{
+		Secret: a.Vault.PlatformKeys().MAC("web", []byte("secret")), HTTPS: p.cfg.Secure(), TrustedProxies: p.cfg.Web.TrustedProxies,
+		Hosts: a.Sites.Hosts(), Bundle: a.Bundle, Authorizer: a.Authz, Sessions: a.Sessions, Now: a.Clock.Now,
+		Ready: map[string]func(context.Context) error{"database": platform.Ready(p.data.DB)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(parts, "portal") {
+		dealer := portal.New(portal.Deps{
+			DB: a.DB, Clock: a.Clock, Authz: a.Authz, Tenants: a.Tenants, Rules: a.Rules, Accounts: a.Accounts, Orders: a.Orders, Materials: a.Materials,
+			Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery, Invoices: a.Invoices,
+			Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
+		})
+		err = errors.Join(srv.Mount(dealer.Routes(), web.Portal), srv.Mount(dealer.PlatformRoutes(), web.Platform))
+		if p.demo {
+			err = errors.Join(err, srv.Mount(demoPayRoutes(a.DemoPay), web.Platform))
+		}
+	}
+	if slices.Contains(parts, "console") {
+		err = errors.Join(err, srv.Mount(p.staffPages(srv).Routes(), web.Console))
+	}
+	srv.Seal()
+	return srv, err
+}
+
+// staffPages wires the console.
+func (p *program) staffPages(srv *web.Server) *console.Console {
+	a := p.all
+	d := console.Deps{
+		DB: a.DB, Clock: a.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders,
+		Accounts: a.Accounts, Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance,
+		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
+		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
+			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), a.Clock.Now())
+			out := make([]console.JobHealth, len(list))
+			for i, h := range list {
+				out[i] = console.JobHealth(h)
+			}
+			return out, err
+		},
+	}
+	if p.demo {
+		for _, s := range platform.DemoStaff {
+			d.DemoHints = append(d.DemoHints, console.Hint{Login: s.Login, Name: s.Name, Password: platform.DemoStaffPassword, Secret: platform.DemoSecret(s.Login)})
+		}
+	}
+	return console.New(d)
+}
+
+// demoPayRoutes puts the demonstration's payment company on the platform's host: another party, so without our cookies and tokens.
+func demoPayRoutes(provider *demopay.Provider) []web.Route {
+	var out []web.Route
+	for _, r := range provider.Routes() {
+		out = append(out, web.Route{Method: r.Method, Path: r.Path, Handler: r.Handler, Machine: true})
+	}
+	return out
+}
+
+// startAgent starts the demonstration's key agent: the second program, built beside this one.
+func (p *program) startAgent(ctx context.Context) {
+	self, err := os.Executable()
+	if err == nil {
+		err = p.all.StartDemoAgent(ctx, filepath.Join(filepath.Dir(self), "keyagent"))
+	}
+	if err != nil {
+		slog.Warn("the demonstration's key agent does not run; build it beside certsaas with `make build`", "error", err)
+	}
+}
+
+// welcome prints where to go and who to be.
+func (p *program) welcome() {
+	fmt.Printf("\ncertsaas %s, demonstration data in %s\n\n", version(), p.cfg.DataDir)
+	p.all.Welcome(os.Stdout)
+}
+
+// migrate brings the schema up to date, or tells where it stands.
+func (p *program) migrate(ctx context.Context, args []string) error {
+	if len(args) != 1 || (args[0] != "up" && args[0] != "status") {
+		return errors.New("usage: certsaas migrate up|status")
+	}
+	owner, stop, err := platform.OwnerAddress(ctx, p.cfg)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if args[0] == "up" {
+		if err := db.Migrate(ctx, owner); err != nil {
+			return err
+		}
+	}
+	status, err := db.MigrationStatus(ctx, owner)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("schema version %d of %d, half-way: %t\n", status.Version, status.Latest, status.Dirty)
+	return nil
+}
+
+// addStaff makes a log-in for a member of the CA's staff and shows its second factor once.
+func (p *program) addStaff(ctx context.Context, args []string) error {
+	if len(args) == 0 || args[0] != "add" {
+		return errors.New("usage: certsaas staff add --login L --name N --roles R,…")
+	}
+	flags := flag.NewFlagSet("staff add", flag.ContinueOnError)
+	login, name := flags.String("login", "", "log-in"), flags.String("name", "", "name shown to colleagues")
+	roles := flags.String("roles", "", "of "+strings.Join(authz.Roles(), ", "))
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	password, err := io.ReadAll(io.LimitReader(os.Stdin, 1024))
+	if err != nil {
+		return err
+	}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	e, err := p.all.Staff.Add(ctx, staff.NewPerson{Login: *login, Name: *name, Password: strings.TrimRight(string(password), "\r\n"), Roles: strings.Split(*roles, ",")})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("second factor, shown once: %s\n%s\n", e.Secret, e.URL)
+	return nil
+}
+
+// examine prints what doctor or fsck found; any finding gives exit code 1.
+func (p *program) examine(ctx context.Context, name string) (int, error) {
+	look := p.all.Doctor
+	if name == "fsck" {
+		look = p.all.Fsck
+	}
+	findings, err := look(ctx)
+	if err != nil {
+		return 1, err
+	}
+	for _, f := range findings {
+		fmt.Println(f)
+	}
+	if len(findings) > 0 {
+		return 1, nil
+	}
+	fmt.Println(name + ": nothing found")
+	return 0, nil
+}
+
+// version is the build's.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return info.Main.Version
+}
