@@ -25,6 +25,9 @@ type Filter struct {
 	Mobile  string    // exact, normalised
 	Org     string    // exact company name
 	Code    string    // exact company code
+	Dealer  string    // exact number the tenant gave the applicant
+	Token   string    // serial number of a key of the order
+	OldCert uuid.UUID // certificate the order is about
 	Oldest  bool      // by due time, oldest first; otherwise newest first
 	Limit   int       // 0 = 20, at most 200
 	Offset  int
@@ -62,6 +65,12 @@ func (f Filter) where(args []any) (string, []any) {
 	}
 	if f.Claimed != uuid.Nil {
 		add("o.claimed_by = $%d", f.Claimed)
+	}
+	if f.Token != "" {
+		add("EXISTS (SELECT FROM order_items i WHERE i.tenant_id = o.tenant_id AND i.order_id = o.id AND i.token_serial = $%d)", f.Token)
+	}
+	if f.OldCert != uuid.Nil {
+		add("o.old_certificate_id = $%d", f.OldCert)
 	}
 	if f.Number != "" {
 		add("o.number = $%d", strings.ToUpper(f.Number))
@@ -153,6 +162,7 @@ func (s *Service) collect(ctx context.Context, tx *db.Tx, rows pgx.Rows) ([]Orde
 func (s *Service) search(ctx context.Context, tx *db.Tx, f Filter, where string, args []any) (string, []any, error) {
 	looks := []struct{ column, name, value string }{
 		{"mobile_index", "mobile", f.Mobile}, {"org_index", "org", f.Org}, {"code_index", "code", f.Code},
+		{"dealer_index", "dealer", f.Dealer},
 	}
 	for _, l := range looks {
 		if l.value == "" {
