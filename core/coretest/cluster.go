@@ -55,13 +55,18 @@ func clusterDir() string {
 	return filepath.Join(base, fmt.Sprintf("certsaas-test-%d", os.Geteuid()))
 }
 
+// users is the lock of this process. The variable keeps it: an *os.File nobody refers to is closed by the garbage collector, the
+// lock would go with it, and the supervisor would stop the server under running tests.
+var users struct{ held *os.File }
+
 // joinCluster makes sure the cluster runs for as long as this process does, and returns the superuser's address.
 func joinCluster(ctx context.Context) (string, error) {
 	dir := clusterDir()
-	// held until this process ends: the descriptor is never closed
-	if _, err := lockFile(dir, "users", syscall.LOCK_SH); err != nil {
+	held, err := lockFile(dir, "users", syscall.LOCK_SH)
+	if err != nil {
 		return "", err
 	}
+	users.held = held // until this process ends
 	start, err := lockFile(dir, "start", syscall.LOCK_EX)
 	if err != nil {
 		return "", err
@@ -184,18 +189,18 @@ func supervise(dir string) error {
 	if err := os.Rename(part, filepath.Join(dir, "url")); err != nil {
 		return err
 	}
-	users, err := os.OpenFile(filepath.Join(dir, "users"), os.O_RDWR, 0)
+	lock, err := os.OpenFile(filepath.Join(dir, "users"), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	defer users.Close()
+	defer lock.Close()
 	for idle := time.Duration(0); ; idle += idleEvery {
 		select {
 		case <-server.Exited():
 			return fmt.Errorf("the server ended: %w", server.Err())
 		case <-time.After(idleEvery):
 		}
-		if flock(users, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		if flock(lock, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 			idle = 0
 			continue
 		}
@@ -203,7 +208,7 @@ func supervise(dir string) error {
 			stopErr := server.Stop(context.Background())
 			return errors.Join(stopErr, removeCluster(dir))
 		}
-		if err := flock(users, syscall.LOCK_UN); err != nil {
+		if err := flock(lock, syscall.LOCK_UN); err != nil {
 			return err
 		}
 	}
