@@ -237,6 +237,11 @@ func (s *Service) Counts(ctx context.Context) (map[State]Count, error) {
 // claimFor is how long a claim holds without a verdict.
 const claimFor = 30 * time.Minute
 
+// Claimed tells whether somebody's claim on an order still holds.
+func Claimed(o Order, now time.Time) bool {
+	return o.ClaimedBy != uuid.Nil && o.ClaimedAt != nil && !o.ClaimedAt.Before(now.Add(-claimFor))
+}
+
 // Claim takes an order for one reviewer; an older claim of somebody else holds for half an hour. fault.Conflict names him.
 func (s *Service) Claim(ctx context.Context, tx *db.Tx, o *Order) error {
 	if err := s.authz.Check(ctx, authz.OrderClaim, o.Resource(nil)); err != nil {
