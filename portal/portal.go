@@ -72,7 +72,7 @@ type Portal struct{ Deps }
 func New(d Deps) *Portal { return &Portal{Deps: d} }
 
 // Routes is the route table of a tenant's host.
-func (p *Portal) Routes() []web.Route { return append(p.routesOrder(), p.routesAfter()...) }
+func (p *Portal) Routes() []web.Route { return p.knowing(append(p.routesOrder(), p.routesAfter()...)) }
 
 // PlatformRoutes is the route table of the platform's own host: the landing and the addresses that the printed guides name.
 func (p *Portal) PlatformRoutes() []web.Route { return p.routesPlatform() }

@@ -1,0 +1,173 @@
+package portal
+
+import (
+	"net/url"
+
+	"github.com/gofiber/fiber/v2"
+
+	"certsaas/core/fault"
+	"certsaas/core/form"
+	"certsaas/core/i18n"
+	"certsaas/core/order"
+	"certsaas/core/tenant"
+	"certsaas/core/web"
+	"certsaas/core/web/ui"
+)
+
+// home is the tenant's entry: its products, or the one product itself.
+func (p *Portal) home(c *fiber.Ctx) error {
+	t := tenantOf(web.SiteOf(c))
+	if all := t.Products(); len(all) == 1 {
+		return p.showEntry(c, all[0])
+	}
+	say := web.Printer(c)
+	v := homeView{Title: t.Theme().Greeting.In(say.Locale()), Lead: t.Theme().Lead.In(say.Locale())}
+	for _, item := range t.Products() {
+		card, err := p.card(c, t, item, say)
+		if err != nil {
+			return err
+		}
+		v.Cards = append(v.Cards, card)
+	}
+	return web.Render(c, fiber.StatusOK, homePage(v))
+}
+
+// shortLink is the entry of a product by its short link (req B12).
+func (p *Portal) shortLink(c *fiber.Ctx) error {
+	item, ok := tenantOf(web.SiteOf(c)).ShortLink(c.Params("slug"))
+	if !ok {
+		return fault.New(fault.NotFound, "portal.no_product")
+	}
+	return p.showEntry(c, item)
+}
+
+// createOrder is the entry of a product by its code (req K4).
+func (p *Portal) createOrder(c *fiber.Ctx) error {
+	item, ok := tenantOf(web.SiteOf(c)).Product(c.Query("productCode"))
+	if !ok {
+		return fault.New(fault.NotFound, "portal.no_product")
+	}
+	return p.showEntry(c, item)
+}
+
+// entryPath is where a product's order begins.
+func entryPath(item tenant.Product) string {
+	if item.Slug != "" {
+		return "/s/" + item.Slug
+	}
+	return "/createOrder?productCode=" + url.QueryEscape(item.Code)
+}
+
+// showEntry is a product's first page: who it is for, what it costs, what to have at hand, how it goes, one button.
+func (p *Portal) showEntry(c *fiber.Ctx, item tenant.Product) error {
+	t, say := tenantOf(web.SiteOf(c)), web.Printer(c)
+	card, err := p.card(c, t, item, say)
+	if err != nil {
+		return err
+	}
+	l := say.Locale()
+	v := entryView{Card: card, Kicker: t.Theme().Greeting.In(l), Lead: t.Theme().Lead.In(l), Audience: item.Audience.In(l),
+		Have: atHand(t, item, say), Journey: journey(item, "", say), Guide: "/guide/" + url.PathEscape(item.Code), Code: item.Code}
+	for _, tip := range item.Tips {
+		v.Tips = append(v.Tips, tip.In(l))
+	}
+	for _, key := range item.Eligibility.Confirm {
+		if fd, ok := item.Form.Field(key); ok {
+			v.Conditions = append(v.Conditions, fd.Label.In(l))
+		}
+	}
+	v.Facts = entryFacts(t, item, say)
+	if who(c) == [16]byte{} && item.Account == "register_first" {
+		next := "?next=" + url.QueryEscape(entryPath(item))
+		v.Register, v.Login = "/register"+next, "/login"+next
+	}
+	drafts, err := p.ownDrafts(c, item)
+	if err != nil {
+		return err
+	}
+	if len(drafts) > 0 {
+		d := drafts[0]
+		w, err := p.dress(c.UserContext(), d)
+		if err != nil {
+			return err
+		}
+		v.Resume, v.Draft = fillURL(d, firstStep(w)), say.T("portal.draft_of", "Number", d.Number, "Time", ui.DateTime(d.UpdatedAt))
+	}
+	return web.Render(c, fiber.StatusOK, entryPage(v))
+}
+
+// ownDrafts are the caller's unfinished orders of a product, the newest first.
+func (p *Portal) ownDrafts(c *fiber.Ctx, item tenant.Product) ([]order.Order, error) {
+	site := web.SiteOf(c)
+	all, err := p.Orders.Drafts(c.UserContext(), site.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if id := who(c); id != [16]byte{} {
+		own, _, err := p.Orders.List(c.UserContext(), site.Tenant, order.Filter{Account: id, States: []order.State{order.Draft}, Product: item.Code})
+		if err != nil {
+			return nil, err
+		}
+		all = append(own, all...)
+	}
+	var out []order.Order
+	for _, o := range all {
+		if o.Product == item.Code {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// card is a product in a few words, with what an order of one costs today.
+func (p *Portal) card(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i18n.Printer) (productCard, error) {
+	l := say.Locale()
+	v := productCard{Name: item.Name.In(l), Summary: item.Summary.In(l), Href: entryPath(item)}
+	q, err := p.Rules.Price(c.UserContext(), t.Case(item, item.Form.Initial(form.Env{Now: p.Clock.Now()}), map[string]string{"old_key": "expired"}))
+	switch {
+	case err != nil:
+		return v, err
+	case item.Free():
+		v.Price = say.T("portal.free")
+	default:
+		v.Price = ui.Money(q.TotalFen)
+		for _, line := range q.Lines {
+			v.Whys = append(v.Whys, line.Why.In(l))
+		}
+	}
+	return v, nil
+}
+
+// atHand is what the applicant should have before him, read off the form.
+func atHand(t *tenant.Tenant, item tenant.Product, say i18n.Printer) []string {
+	var out []string
+	first := item.Form.Initial(form.Env{})
+	shown := item.Form.Visible(first, nil)
+	for _, fd := range item.FormAt("order").Fields() {
+		if fd.Type == form.Image && shown[fd.Key] {
+			out = append(out, fd.Label.In(say.Locale()))
+		}
+	}
+	if id, ok := item.LetterFor(first, nil); ok {
+		if l, _ := t.Letter(id); l.Seal != "signature" {
+			out = append(out, say.T("portal.have_seal"))
+		}
+	}
+	if item.Fulfilment == "install" {
+		out = append(out, say.T("portal.have_key"))
+	}
+	return append(out, say.T("portal.have_phone"))
+}
+
+// entryFacts are term, time and way of receiving at a glance.
+func entryFacts(t *tenant.Tenant, item tenant.Product, say i18n.Printer) []ui.Datum {
+	var out []ui.Datum
+	if item.Issues() {
+		out = append(out, ui.Datum{Label: say.T("portal.term"), Value: say.T("portal.years", "Count", max(item.Term.Default, 1))})
+	}
+	if d := item.Review.SLAWorkdays; d > 0 {
+		out = append(out, ui.Datum{Label: say.T("portal.takes"), Value: say.T("portal.workdays", "Count", d)})
+	}
+	out = append(out, ui.Datum{Label: say.T("portal.receive"), Value: say.T("portal.receive_" + item.Fulfilment)})
+	return append(out, ui.Datum{Label: say.T("portal.served_by"), Value: t.Operator().In(say.Locale())})
+}
