@@ -183,6 +183,9 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	defer p.close()
+	if err := p.all.Equipped(); err != nil {
+		return err
+	}
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}

@@ -26,7 +26,9 @@ type Config struct {
 	Vault    Vault    `yaml:"vault"`
 	SMS      SMS      `yaml:"sms"`
 	Mail     Mail     `yaml:"mail"`
-	Log      Log      `yaml:"log"`
+	// Merchants are the accounts that take the money, by tenant slug; "*" serves every tenant that has none of its own.
+	Merchants map[string]Merchant `yaml:"merchants"`
+	Log       Log                 `yaml:"log"`
 }
 
 // Web is the HTTP server.
@@ -78,6 +80,32 @@ type SMS struct {
 type SMSTemplate struct {
 	ID     string   `yaml:"id"`
 	Params []string `yaml:"params"`
+}
+
+// Merchant is one seller at the payment companies. Keys are named by file, never held here; a channel without its id is off.
+type Merchant struct {
+	Alipay Alipay `yaml:"alipay"`
+	WeChat WeChat `yaml:"wechat"`
+}
+
+// Alipay is an application at Alipay's open gateway.
+type Alipay struct {
+	AppID     string `yaml:"app_id"`
+	SellerID  string `yaml:"seller_id"`   // PID, 2088…
+	KeyFile   string `yaml:"key_file"`    // our private key, PEM
+	AlipayKey string `yaml:"alipay_key"`  // file of Alipay's public key, PEM
+	Gateway   string `yaml:"gateway_url"` // empty: https://openapi.alipay.com/gateway.do
+}
+
+// WeChat is a merchant at WeChat Pay (version 3).
+type WeChat struct {
+	AppID     string            `yaml:"app_id"`
+	MchID     string            `yaml:"mch_id"`
+	SerialNo  string            `yaml:"serial_no"`   // of our merchant certificate
+	KeyFile   string            `yaml:"key_file"`    // our private key, PEM
+	APIv3File string            `yaml:"apiv3_file"`  // file of the 32-byte APIv3 key
+	Keys      map[string]string `yaml:"wechat_keys"` // serial number or PUB_KEY_ID_… → file of WeChat's public key, PEM
+	BaseURL   string            `yaml:"base_url"`    // empty: https://api.mch.weixin.qq.com
 }
 
 // Mail is the outgoing mail server. With Address empty no e-mail is sent.
@@ -188,6 +216,14 @@ func (c Config) validateParties(complain func(key, format string, args ...any)) 
 	}
 	if c.SMS.AppID != "" && (c.SMS.SecretID == "" || c.SMS.SecretKey == "") {
 		complain("sms", "app_id needs secret_id and secret_key")
+	}
+	for slug, m := range c.Merchants {
+		if a := m.Alipay; a.AppID != "" && (a.SellerID == "" || a.KeyFile == "" || a.AlipayKey == "") {
+			complain("merchants."+slug+".alipay", "app_id needs seller_id, key_file and alipay_key")
+		}
+		if w := m.WeChat; w.MchID != "" && (w.AppID == "" || w.SerialNo == "" || w.KeyFile == "" || w.APIv3File == "" || len(w.Keys) == 0) {
+			complain("merchants."+slug+".wechat", "mch_id needs app_id, serial_no, key_file, apiv3_file and wechat_keys")
+		}
 	}
 	if c.Mail.Address != "" && c.Mail.From == "" {
 		complain("mail.from", "must be given with mail.address")

@@ -88,8 +88,8 @@ func ownBrand(languages []string) (*ui.Brand, error) {
 	}
 	return &ui.Brand{
 		Slug: "platform", Name: text("USBKEY 证书服务平台", "USBKEY certificate services"), Theme: look, Logo: []byte(wordmark), Languages: languages,
-		Operator: text("北京天威诚信电子商务服务有限公司", "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
-		Legal:    text("北京天威诚信电子商务服务有限公司", "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
+		Operator: text(operator, "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
+		Legal:    text(operator, "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
 	}, nil
 }
 

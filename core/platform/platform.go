@@ -81,8 +81,8 @@ type Platform struct {
 	DemoPay   *demopay.Provider // nil without Demo
 }
 
-// caName is the operator named in the platform's own CA certificates.
-const caName = "北京天威诚信电子商务服务有限公司（演示CA）"
+// operator runs the platform; its own CA bears the name, marked in a demonstration.
+const operator = "北京天威诚信电子商务服务有限公司"
 
 // Open wires a platform. The database must be migrated.
 func Open(ctx context.Context, o Options) (*Platform, error) {
@@ -129,30 +129,52 @@ func (p *Platform) CheckpointFile() string {
 	return filepath.Join(p.DataDir, "audit-checkpoints.jsonl")
 }
 
-// outside fills in the demonstration's outside parties where none are given.
-func (p *Platform) outside() error {
-	if p.Demo {
-		provider, err := demopay.Open(demopay.Options{Dir: filepath.Join(p.DataDir, "demopay"), BaseURL: p.Sites.Platform(), Clock: p.Clock})
-		if err != nil {
+// outside opens the outside parties: those of the configuration, or the demonstration's own. A command that neither
+// sends nor takes money does without; serving without them is refused by Equipped.
+func (p *Platform) outside() (err error) {
+	if p.Gateways == nil {
+		if p.Gateways, err = merchantGateways(p.Config, p.Clock); err != nil {
 			return err
 		}
-		p.DemoPay = provider
-		if p.Gateways == nil {
-			p.Gateways = payment.GatewaysFunc(func(tenantID uuid.UUID, ch string) (payment.Gateway, bool) {
-				if ch != payment.Alipay && ch != payment.WeChat {
-					return nil, false
-				}
-				return provider.Gateway(ch, tenantID.String(), caName), true
-			})
-		}
-		if p.Sender == nil {
-			if p.Sender, err = channel.NewFile(p.MessagesFile(), p.Clock); err != nil {
-				return fmt.Errorf("platform: messages: %w", err)
-			}
+	}
+	if p.Demo {
+		if err := p.demoParties(); err != nil {
+			return err
 		}
 	}
-	if p.Sender == nil || p.Gateways == nil {
-		return errors.New("platform: no way to send messages or to take payments is configured")
+	if p.Gateways == nil {
+		p.Gateways = payment.GatewaysFunc(func(uuid.UUID, string) (payment.Gateway, bool) { return nil, false })
+	}
+	return nil
+}
+
+// demoParties opens the demonstration's payment company and message file where nothing else is given.
+func (p *Platform) demoParties() error {
+	provider, err := demopay.Open(demopay.Options{Dir: filepath.Join(p.DataDir, "demopay"), BaseURL: p.Sites.Platform(), Clock: p.Clock})
+	if err != nil {
+		return err
+	}
+	p.DemoPay = provider
+	if p.Gateways == nil {
+		p.Gateways = payment.GatewaysFunc(func(tenantID uuid.UUID, ch string) (payment.Gateway, bool) {
+			if ch != payment.Alipay && ch != payment.WeChat {
+				return nil, false
+			}
+			return provider.Gateway(ch, tenantID.String(), operator), true
+		})
+	}
+	if p.Sender == nil {
+		if p.Sender, err = channel.NewFile(p.MessagesFile(), p.Clock); err != nil {
+			return fmt.Errorf("platform: messages: %w", err)
+		}
+	}
+	return nil
+}
+
+// Equipped refuses to serve applicants without a way to send them codes.
+func (p *Platform) Equipped() error {
+	if p.Sender == nil {
+		return errors.New("no way to send messages is configured: set sms.… or mail.…, or serve with --demo")
 	}
 	return nil
 }
@@ -180,12 +202,12 @@ func (p *Platform) documents(ctx context.Context) error {
 // certificates opens the platform's CA and wires issuance; what it knows of old keys goes into prices and eligibility.
 func (p *Platform) certificates(ctx context.Context) error {
 	base := p.Sites.Platform() + "/crl"
-	since := p.Clock.Now().Add(-5 * time.Minute)
+	name, since := operator, p.Clock.Now().Add(-5*time.Minute)
 	if p.Demo {
-		since = since.AddDate(-2, 0, 0)
+		name, since = operator+"（演示CA）", since.AddDate(-2, 0, 0)
 	}
 	var err error
-	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, caName, base, since); err != nil {
+	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, name, base, since); err != nil {
 		return err
 	}
 	key, err := p.Vault.SigningKey(ctx, "keyagent")
