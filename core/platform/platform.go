@@ -156,12 +156,7 @@ func (p *Platform) demoParties() error {
 	}
 	p.DemoPay = provider
 	if p.Gateways == nil {
-		p.Gateways = payment.GatewaysFunc(func(tenantID uuid.UUID, ch string) (payment.Gateway, bool) {
-			if ch != payment.Alipay && ch != payment.WeChat {
-				return nil, false
-			}
-			return provider.Gateway(ch, tenantID.String(), operator), true
-		})
+		p.Gateways = provider.Gateways()
 	}
 	if p.Sender == nil {
 		if p.Sender, err = channel.NewFile(p.MessagesFile(), p.Clock); err != nil {
