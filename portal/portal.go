@@ -75,7 +75,7 @@ func New(d Deps) *Portal { return &Portal{Deps: d} }
 func (p *Portal) Routes() []web.Route { return p.knowing(append(p.routesOrder(), p.routesAfter()...)) }
 
 // PlatformRoutes is the route table of the platform's own host: the landing and the addresses that the printed guides name.
-func (p *Portal) PlatformRoutes() []web.Route { return p.routesPlatform() }
+func (p *Portal) PlatformRoutes() []web.Route { return append(p.routesPlatform(), p.routesCRL()...) }
 
 // tenantOf is the compiled tenant of a site.
 func tenantOf(site *web.Site) *tenant.Tenant {

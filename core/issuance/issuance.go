@@ -175,10 +175,12 @@ func (s *Service) AuthoriseCleanup(ctx context.Context, tenantID, itemID uuid.UU
 	var token string
 	err := s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
 		var orderID uuid.UUID
+		var oldID *uuid.UUID
 		var state order.ItemState
 		var serial string
-		err := tx.QueryRow(ctx, `SELECT order_id, state, coalesce(token_serial, '') FROM order_items WHERE tenant_id = $1 AND id = $2`,
-			tx.Tenant(), itemID).Scan(&orderID, &state, &serial)
+		var attempts int
+		err := tx.QueryRow(ctx, `SELECT order_id, old_certificate_id, state, coalesce(token_serial, ''), attempts FROM order_items
+			WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), itemID).Scan(&orderID, &oldID, &state, &serial, &attempts)
 		if errors.Is(err, db.ErrNoRows) {
 			return fault.New(fault.NotFound, "order.not_found")
 		}
@@ -199,10 +201,20 @@ func (s *Service) AuthoriseCleanup(ctx context.Context, tenantID, itemID uuid.UU
 		if err != nil {
 			return err
 		}
+		bind := ticket.Bind{KeySN: serial}
+		if oldID != nil { // the agent removes only the container of the certificate it is told
+			old, err := s.find(ctx, tx, *oldID)
+			if err != nil {
+				return err
+			}
+			if old != nil {
+				bind.OldSerial = pki.SerialText(old.Serial)
+			}
+		}
 		now := tx.Now()
 		token, err = ticket.Sign(s.Key, ticket.Claims{
-			Iss: s.Issuer, Origin: origin, Tid: t.Slug(), Order: itemID.String(), Company: o.Organisation(),
-			Ops: []string{ticket.OpEnumerate, ticket.OpCleanup}, Bind: ticket.Bind{KeySN: serial}, Nonce: ticket.NewID(),
+			Iss: s.Issuer, Origin: origin, Tid: t.Slug(), Order: itemID.String(), Attempt: attempts, Company: o.Organisation(),
+			Ops: []string{ticket.OpEnumerate, ticket.OpCleanup}, Bind: bind, Nonce: ticket.NewID(),
 			Iat: now.Unix(), Exp: now.Add(ticket.MaxLife).Unix(), JTI: ticket.NewID(),
 		})
 		return err
