@@ -37,13 +37,18 @@ func (s *Service) Advance(ctx context.Context, tx *db.Tx, o *Order, ev Event, de
 	}
 	next := *o
 	next.State = edge.To
-	if err := s.stamp(ctx, tx, &next, edge, p); err != nil {
+	if err := s.stamp(ctx, tx, &next, edge, p, facts); err != nil {
 		return err
 	}
 	if err := writeState(ctx, tx, *o, &next); err != nil {
 		return err
 	}
 	*o = next
+	if o.State == Cancelled || o.State == Refunded {
+		if err := withdrawItems(ctx, tx, o.ID, 0); err != nil {
+			return err
+		}
+	}
 	return s.tell(ctx, tx, t, *o, edge, detail)
 }
 
@@ -63,12 +68,11 @@ func (s *Service) product(ctx context.Context, o Order) (*tenant.Tenant, tenant.
 // facts gathers what the guards look at.
 func (s *Service) facts(ctx context.Context, tx *db.Tx, o Order, p tenant.Product) (Facts, error) {
 	f := Facts{
-		Owes:        o.TotalFen > 0 && o.PaidAt == nil && !p.Free(),
-		PayFirst:    p.Payment.When != "after_review",
-		Reviewed:    o.ReviewedAt != nil,
-		Paid:        o.PaidAt != nil && o.TotalFen > 0,
-		Fulfilment:  p.Fulfilment,
-		Deliverable: len(p.Delivery.Options) > 0,
+		Owes:       o.TotalFen > 0 && o.PaidAt == nil && !p.Free(),
+		PayFirst:   p.Payment.When != "after_review",
+		Reviewed:   o.ReviewedAt != nil,
+		Paid:       o.PaidAt != nil && o.TotalFen > 0,
+		Fulfilment: p.Fulfilment,
 	}
 	err := tx.QueryRow(ctx, `SELECT count(*) FILTER (WHERE i.state IN ('waiting', 'issued')),
 		coalesce(bool_or(i.state IN ('issued', 'done')), false)
@@ -76,11 +80,19 @@ func (s *Service) facts(ctx context.Context, tx *db.Tx, o Order, p tenant.Produc
 	if err != nil {
 		return Facts{}, fmt.Errorf("order: facts: %w", err)
 	}
+	if o.State != Refunding {
+		return f, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT from_state FROM order_events WHERE tenant_id = $1 AND order_id = $2 AND event = $3
+		ORDER BY at DESC, id DESC LIMIT 1`, tx.Tenant(), o.ID, RequestRefund).Scan(&f.Before)
+	if err != nil {
+		return Facts{}, fmt.Errorf("order: facts: before the refund: %w", err)
+	}
 	return f, nil
 }
 
-// stamp sets the times that belong to a step.
-func (s *Service) stamp(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tenant.Product) error {
+// stamp sets the times that belong to a step; f are the facts before it.
+func (s *Service) stamp(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tenant.Product, f Facts) error {
 	now := tx.Now()
 	switch e.Event {
 	case Submit:
@@ -90,10 +102,11 @@ func (s *Service) stamp(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tena
 	case Approve:
 		o.ReviewedAt, o.OpenFields, o.ClaimedBy, o.ClaimedAt = ptr(now), nil, nilUUID, nil
 	case Reject:
-		o.PausedAt, o.ClaimedBy, o.ClaimedAt = ptr(now), nilUUID, nil
+		o.ClaimedBy, o.ClaimedAt = nilUUID, nil
 	case Resubmit:
-		o.PausedAt, o.OpenFields = nil, nil
+		o.OpenFields = nil
 	}
+	o.ClosedAt = nil
 	switch {
 	case e.To == AwaitingPayment:
 		o.LapsesAt = ptr(now.AddDate(0, 0, lapseDays(p)))
@@ -103,13 +116,25 @@ func (s *Service) stamp(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tena
 			o.CompletedAt = ptr(now)
 		}
 	}
-	if e.From == Lapsed {
-		o.ClosedAt = nil
+	if applicantActs(e.To) {
+		o.PausedAt = ptr(now)
+	} else {
+		o.PausedAt = nil
 	}
-	if o.QualifiedAt == nil && e.To != AwaitingPayment && e.To != PaymentCheck && o.SubmittedAt != nil && !e.To.Final() {
+	owes := f.Owes && e.Event != Paid
+	if o.QualifiedAt == nil && o.SubmittedAt != nil && !owes && !e.To.Final() {
 		o.QualifiedAt = ptr(now)
 	}
 	return s.due(ctx, tx, o, e, p)
+}
+
+// applicantActs tells whether nothing can be done in a state before the applicant acts: the service-level clock stands still.
+func applicantActs(s State) bool {
+	switch s {
+	case Rejected, AwaitingKey, ReadyToInstall:
+		return true
+	}
+	return false
 }
 
 // lapseDays is how long an order waits for its money (decision 9: 15 days by default).
@@ -120,45 +145,42 @@ func lapseDays(p tenant.Product) int {
 	return 15
 }
 
-// due keeps the service-level time: so many working days from qualification, standing still while the applicant must act (req K39, decision 8).
+// due keeps the service-level time: so many working days from qualification, which is when an order is paid and complete,
+// standing still while the applicant must act (req K39, decision 8).
 func (s *Service) due(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tenant.Product) error {
-	if o.QualifiedAt == nil || p.Review.SLAWorkdays == 0 || (o.DueAt != nil && e.Event != Reject && e.Event != Resubmit) {
+	if o.QualifiedAt == nil || p.Review.SLAWorkdays == 0 || e.To.Final() {
 		return nil
 	}
 	policy := clock.PolicyA
 	if p.Review.Policy == "B" {
 		policy = clock.PolicyB
 	}
-	pauses, err := pauses(ctx, tx, *o, e)
+	past, err := Timeline(ctx, tx, o.ID)
 	if err != nil {
 		return err
 	}
-	due := s.calendar.Due(*o.QualifiedAt, pauses, p.Review.SLAWorkdays, policy)
+	due := s.calendar.Due(*o.QualifiedAt, pauses(append(past, TimelineEntry{At: tx.Now(), To: e.To})), p.Review.SLAWorkdays, policy)
 	if !due.Paused {
 		o.DueAt = ptr(due.At.UTC())
 	}
 	return nil
 }
 
-// pauses lists when the applicant had to act, the step being made included.
-func pauses(ctx context.Context, tx *db.Tx, o Order, e Edge) ([]clock.Interval, error) {
-	past, err := Timeline(ctx, tx, o.ID)
-	if err != nil {
-		return nil, err
-	}
-	past = append(past, TimelineEntry{At: tx.Now(), Event: e.Event})
+// pauses lists when the applicant had to act.
+func pauses(past []TimelineEntry) []clock.Interval {
 	var out []clock.Interval
+	open := false
 	for _, x := range past {
-		switch x.Event {
-		case Reject:
+		acts := applicantActs(x.To)
+		switch {
+		case acts && !open:
 			out = append(out, clock.Interval{From: x.At})
-		case Resubmit:
-			if n := len(out); n > 0 && out[n-1].To.IsZero() {
-				out[n-1].To = x.At
-			}
+		case !acts && open:
+			out[len(out)-1].To = x.At
 		}
+		open = acts
 	}
-	return out, nil
+	return out
 }
 
 // writeState is the guarded update: it changes the row only if state and version are what the caller saw.

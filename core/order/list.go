@@ -11,7 +11,6 @@ import (
 
 	"certsaas/core/authz"
 	"certsaas/core/db"
-	"certsaas/core/fault"
 )
 
 // Filter narrows a list of orders. Zero values do not narrow.
@@ -93,8 +92,12 @@ func (s *Service) List(ctx context.Context, tenantID uuid.UUID, f Filter) ([]Ord
 	return list, total, err
 }
 
-// Queue reads orders across tenants for staff. A search by mobile, company or code asks each tenant's blind index.
+// Queue reads orders across tenants for staff; for one who serves a single tenant, that tenant's. A search by mobile,
+// company or code asks each tenant's blind index.
 func (s *Service) Queue(ctx context.Context, f Filter) ([]Order, int, error) {
+	if f.Tenant == uuid.Nil {
+		f.Tenant = authz.From(ctx).Tenant
+	}
 	if err := s.authz.CheckRoute(ctx, authz.QueueView, f.Tenant); err != nil {
 		return nil, 0, err
 	}
@@ -205,18 +208,20 @@ func tenantsOf(ctx context.Context, tx *db.Tx, one uuid.UUID) ([]uuid.UUID, erro
 // Count is how many orders stand in a state, how many of them are over their time, and how long the oldest has waited.
 type Count struct {
 	N, Late int
-	Oldest  time.Time // creation of the due time's start; zero when N is 0
+	Oldest  time.Time // when the oldest was qualified, or else handed in, or else begun
 }
 
-// Counts sums up the queues across tenants for staff.
+// Counts sums up the queues across tenants for staff; for one who serves a single tenant, that tenant's.
 func (s *Service) Counts(ctx context.Context) (map[State]Count, error) {
-	if err := s.authz.CheckRoute(ctx, authz.QueueView, uuid.Nil); err != nil {
+	only := authz.From(ctx).Tenant
+	if err := s.authz.CheckRoute(ctx, authz.QueueView, only); err != nil {
 		return nil, err
 	}
 	out := map[State]Count{}
 	err := s.db.WithSystem(ctx, "console/counts", func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT state, count(*), count(*) FILTER (WHERE due_at < $1), coalesce(min(qualified_at), min(created_at))
-			FROM orders GROUP BY state`, tx.Now())
+		rows, err := tx.Query(ctx, `SELECT state, count(*), count(*) FILTER (WHERE due_at < $1 AND paused_at IS NULL AND closed_at IS NULL),
+			min(coalesce(qualified_at, submitted_at, created_at)) FROM orders WHERE $2::uuid IS NULL OR tenant_id = $2 GROUP BY state`,
+			tx.Now(), nullable(only))
 		if err != nil {
 			return fmt.Errorf("order: counts: %w", err)
 		}
@@ -232,57 +237,4 @@ func (s *Service) Counts(ctx context.Context) (map[State]Count, error) {
 		return rows.Err()
 	})
 	return out, err
-}
-
-// claimFor is how long a claim holds without a verdict.
-const claimFor = 30 * time.Minute
-
-// Claimed tells whether somebody's claim on an order still holds.
-func Claimed(o Order, now time.Time) bool {
-	return o.ClaimedBy != uuid.Nil && o.ClaimedAt != nil && !o.ClaimedAt.Before(now.Add(-claimFor))
-}
-
-// Claim takes an order for one reviewer; an older claim of somebody else holds for half an hour. fault.Conflict names him.
-func (s *Service) Claim(ctx context.Context, tx *db.Tx, o *Order) error {
-	if err := s.authz.Check(ctx, authz.OrderClaim, o.Resource(nil)); err != nil {
-		return err
-	}
-	me := authz.From(ctx).ID
-	tag, err := tx.Exec(ctx, `UPDATE orders SET claimed_by = $3, claimed_at = $4 WHERE tenant_id = $1 AND id = $2 AND state = 'in_review'
-		AND (claimed_by IS NULL OR claimed_by = $3 OR claimed_at < $5)`, tx.Tenant(), o.ID, me, tx.Now(), tx.Now().Add(-claimFor))
-	if err != nil {
-		return fmt.Errorf("order: claim: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fault.New(fault.Conflict, "order.taken")
-	}
-	o.ClaimedBy, o.ClaimedAt = me, ptr(tx.Now())
-	return nil
-}
-
-// LapseDue ends drafts and unpaid orders whose time is over, at most batch of them (decision 9). Each in its own transaction.
-func (s *Service) LapseDue(ctx context.Context, batch int) (int, error) {
-	type ref struct{ tenant, id uuid.UUID }
-	var due []ref
-	err := s.db.WithSystem(ctx, "scheduler/lapse", func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT tenant_id, id FROM orders WHERE state IN ('draft', 'awaiting_payment') AND lapses_at <= $1
-			ORDER BY lapses_at LIMIT $2`, tx.Now(), batch)
-		if err != nil {
-			return fmt.Errorf("order: lapse: %w", err)
-		}
-		due, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ref, err error) {
-			return r, row.Scan(&r.tenant, &r.id)
-		})
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	ctx = authz.WithPrincipal(ctx, authz.System("scheduler/lapse"))
-	for n, r := range due {
-		if _, err := s.step(ctx, r.tenant, r.id, Lapse, nil); err != nil {
-			return n, err
-		}
-	}
-	return len(due), nil
 }

@@ -6,9 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"certsaas/core/authz"
 	"certsaas/core/db"
-	"certsaas/core/fault"
 )
 
 // Ready tells whether an order could be handed in now, without doing it: nil, or fault.Invalid with every field that
@@ -19,13 +17,7 @@ func (s *Service) Ready(ctx context.Context, tenantID, id uuid.UUID) (Order, err
 		if o, err = s.LoadForUpdate(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := s.authz.Check(ctx, authz.OrderEdit, o.Resource(visitorFrom(ctx))); err != nil {
-			return err
-		}
-		if !o.Editable() {
-			return fault.New(fault.Conflict, "order.not_now", "State", string(o.State), "Event", string(Submit))
-		}
-		t, p, err := s.product(ctx, o)
+		t, p, err := s.submittable(ctx, o, Submission{})
 		if err != nil {
 			return err
 		}

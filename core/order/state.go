@@ -79,14 +79,14 @@ const (
 
 // Facts are what guards look at: the product's settings and how far the order is.
 type Facts struct {
-	Owes        bool   // the applicant has a price to pay and has not paid it
-	PayFirst    bool   // payment comes before review
-	Reviewed    bool   // the review has passed
-	Paid        bool   // money was received
-	Fulfilment  string // install | produce | unlock | none
-	OpenItems   int    // keys not done yet
-	Issued      bool   // a certificate was issued
-	Deliverable bool   // something is shipped or handed over
+	Owes       bool   // the applicant has a price to pay and has not paid it
+	PayFirst   bool   // payment comes before review
+	Reviewed   bool   // the review has passed
+	Paid       bool   // money was received
+	Fulfilment string // install | produce | unlock | none
+	OpenItems  int    // keys not done yet
+	Issued     bool   // a certificate was issued
+	Before     State  // where an order stood when its refund was asked for
 }
 
 // Guard is a named condition on an edge.
@@ -96,24 +96,18 @@ type Guard struct {
 }
 
 var (
-	always      = Guard{"", func(Facts) bool { return true }}
-	payFirst    = Guard{"pays first", func(f Facts) bool { return f.Owes && f.PayFirst }}
-	owes        = Guard{"owes", func(f Facts) bool { return f.Owes }}
-	unreviewed  = Guard{"not reviewed", func(f Facts) bool { return !f.Reviewed }}
-	install     = Guard{"own key", func(f Facts) bool { return f.Fulfilment == "install" }}
-	produce     = Guard{"new key", func(f Facts) bool { return f.Fulfilment == "produce" }}
-	unlock      = Guard{"key sent in", func(f Facts) bool { return f.Fulfilment == "unlock" }}
-	nothing     = Guard{"nothing to make", func(f Facts) bool { return f.Fulfilment == "none" }}
-	itemsDone   = Guard{"all keys done", func(f Facts) bool { return f.OpenItems == 0 }}
-	unpaid      = Guard{"unpaid", func(f Facts) bool { return !f.Paid }}
-	refundable  = Guard{"paid, not issued", func(f Facts) bool { return f.Paid && !f.Issued }}
-	wasReviewed = Guard{"reviewed", func(f Facts) bool { return f.Reviewed }}
+	always     = Guard{"", func(Facts) bool { return true }}
+	payFirst   = Guard{"pays first", func(f Facts) bool { return f.Owes && f.PayFirst }}
+	owes       = Guard{"owes", func(f Facts) bool { return f.Owes }}
+	unreviewed = Guard{"not reviewed", func(f Facts) bool { return !f.Reviewed }}
+	install    = Guard{"own key", func(f Facts) bool { return f.Fulfilment == "install" }}
+	produce    = Guard{"new key", func(f Facts) bool { return f.Fulfilment == "produce" }}
+	unlock     = Guard{"key sent in", func(f Facts) bool { return f.Fulfilment == "unlock" }}
+	nothing    = Guard{"nothing to make", func(f Facts) bool { return f.Fulfilment == "none" }}
+	itemsDone  = Guard{"all keys done", func(f Facts) bool { return f.OpenItems == 0 }}
+	unpaid     = Guard{"unpaid", func(f Facts) bool { return !f.Paid }}
+	refundable = Guard{"paid, not issued", func(f Facts) bool { return f.Paid && !f.Issued }}
 )
-
-// and joins guards.
-func (g Guard) and(h Guard) Guard {
-	return Guard{g.Name + ", " + h.Name, func(f Facts) bool { return g.Holds(f) && h.Holds(f) }}
-}
 
 // Edge is one allowed step. Who is the authz action its actor must be allowed.
 type Edge struct {
@@ -141,7 +135,7 @@ var edges = concat(
 	[]Edge{
 		{InReview, Approve, AwaitingPayment, authz.OrderReview, owes},
 	},
-	fulfilment(InReview, Approve, authz.OrderReview, always),
+	fulfilment(InReview, Approve, authz.OrderReview),
 	[]Edge{
 		{InReview, Reject, Rejected, authz.OrderReview, always},
 		{InReview, Cancel, Cancelled, authz.OrderCancel, unpaid},
@@ -153,38 +147,32 @@ var edges = concat(
 		{ReadyToInstall, Installed, Completed, authz.CertInstall, itemsDone},
 		{ToDeliver, Ship, Completed, authz.ShipmentCreate, always},
 
-		{InReview, RequestRefund, Refunding, authz.RefundRequest, refundable},
-		{Rejected, RequestRefund, Refunding, authz.RefundRequest, refundable},
-		{AwaitingKey, RequestRefund, Refunding, authz.RefundRequest, refundable},
-		{InProduction, RequestRefund, Refunding, authz.RefundRequest, refundable},
-		{ReadyToInstall, RequestRefund, Refunding, authz.RefundRequest, refundable},
 		{Refunding, Refund, Refunded, authz.PaymentConfirm, always},
 	},
-	fulfilment(Refunding, Keep, authz.RefundApprove, wasReviewed),
-	[]Edge{
-		{Refunding, Keep, InReview, authz.RefundApprove, always},
-	},
+	refund(InReview), refund(Rejected), refund(AwaitingKey), refund(InProduction), refund(ReadyToInstall),
 )
+
+// refund gives the edges by which a refund is asked for in a state, and declined: then the order stands where it stood.
+func refund(from State) []Edge {
+	before := Guard{"was " + string(from), func(f Facts) bool { return f.Before == from }}
+	return []Edge{
+		{from, RequestRefund, Refunding, authz.RefundRequest, refundable},
+		{Refunding, Keep, from, authz.RefundApprove, before},
+	}
+}
 
 // payment gives the edges by which money moves an order on from a state.
 func payment(from State) []Edge {
-	return append([]Edge{{from, Paid, InReview, authz.PaymentConfirm, unreviewed}},
-		fulfilment(from, Paid, authz.PaymentConfirm, always)...)
+	return append([]Edge{{from, Paid, InReview, authz.PaymentConfirm, unreviewed}}, fulfilment(from, Paid, authz.PaymentConfirm)...)
 }
 
 // fulfilment gives the edges into what the product makes.
-func fulfilment(from State, ev Event, who string, g Guard) []Edge {
-	join := func(h Guard) Guard {
-		if g.Name == "" {
-			return h
-		}
-		return g.and(h)
-	}
+func fulfilment(from State, ev Event, who string) []Edge {
 	return []Edge{
-		{from, ev, ReadyToInstall, who, join(install)},
-		{from, ev, InProduction, who, join(produce)},
-		{from, ev, AwaitingKey, who, join(unlock)},
-		{from, ev, Completed, who, join(nothing)},
+		{from, ev, ReadyToInstall, who, install},
+		{from, ev, InProduction, who, produce},
+		{from, ev, AwaitingKey, who, unlock},
+		{from, ev, Completed, who, nothing},
 	}
 }
 

@@ -192,18 +192,30 @@ func Items(ctx context.Context, tx *db.Tx, id uuid.UUID) ([]Item, error) {
 	return items, nil
 }
 
-// insertItems makes one item per key; the first holds the order's old certificate.
-func insertItems(ctx context.Context, tx *db.Tx, o *Order) error {
+// fitItems gives an order one item per key; the first holds the order's old certificate. Items that a corrected order asks
+// for no more are withdrawn.
+func fitItems(ctx context.Context, tx *db.Tx, o *Order) error {
 	for seq := 1; seq <= o.Quantity; seq++ {
 		var old *uuid.UUID
 		if seq == 1 {
 			old = nullable(o.OldCertificate)
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO order_items (tenant_id, id, order_id, seq, old_certificate_id) VALUES ($1, $2, $3, $4, $5)`,
+		_, err := tx.Exec(ctx, `INSERT INTO order_items AS i (tenant_id, id, order_id, seq, old_certificate_id) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (tenant_id, order_id, seq) DO UPDATE SET state = 'waiting' WHERE i.state = 'withdrawn'`,
 			tx.Tenant(), db.NewID(), o.ID, seq, old)
 		if err != nil {
 			return fmt.Errorf("order: insert item: %w", err)
 		}
+	}
+	return withdrawItems(ctx, tx, o.ID, o.Quantity)
+}
+
+// withdrawItems ends the items after the first keep ones that wait for a certificate.
+func withdrawItems(ctx context.Context, tx *db.Tx, id uuid.UUID, keep int) error {
+	_, err := tx.Exec(ctx, `UPDATE order_items SET state = 'withdrawn' WHERE tenant_id = $1 AND order_id = $2 AND seq > $3 AND state = 'waiting'`,
+		tx.Tenant(), id, keep)
+	if err != nil {
+		return fmt.Errorf("order: withdraw items: %w", err)
 	}
 	return nil
 }

@@ -9,9 +9,11 @@ var Messages embed.FS
 
 // Answer keys that the order itself reads; tenants' forms use them for these meanings.
 const (
-	keyMobile = "mobile"
-	keyOrg    = "org_name"
-	keyDealer = "dealer_code"
+	keyMobile   = "mobile"
+	keyOrg      = "org_name"
+	keyDealer   = "dealer_code"
+	keyTerm     = "term"
+	keyQuantity = "quantity"
 )
 
 // codeKeys are the answers that may hold the company's code, the best first.
