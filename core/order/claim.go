@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"certsaas/core/audit"
 	"certsaas/core/authz"
 	"certsaas/core/db"
@@ -13,6 +15,11 @@ import (
 
 // claimFor is how long a claim holds without a verdict.
 const claimFor = 30 * time.Minute
+
+// Claimed tells whether somebody's claim on an order still holds.
+func Claimed(o Order, now time.Time) bool {
+	return o.ClaimedBy != uuid.Nil && o.ClaimedAt != nil && !o.ClaimedAt.Before(now.Add(-claimFor))
+}
 
 // Claim takes an order that is in review for one reviewer, for half an hour or until his verdict; a claim of somebody else
 // that still holds is fault.Conflict. The order's version stays: a claim changes nothing an applicant or a page shows.
