@@ -87,11 +87,19 @@ func ownBrand(languages []string) (*ui.Brand, error) {
 		return nil, err
 	}
 	return &ui.Brand{
-		Slug: "platform", Name: text("USBKEY 证书服务平台", "USBKEY certificate services"), Theme: look, Logo: []byte(wordmark), Languages: languages,
+		Slug: "platform", Name: text("USBKEY 证书服务平台", "USBKEY certificate services"), Theme: look, Languages: languages,
+		Logo: tinted([]byte(wordmark), "#2a4d7c"), LogoOnDeep: tinted([]byte(wordmark), "#ffffff"),
 		Operator: text(operator, "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
+		Contacts: contacts(tenant.Contact{QQ: "400-666-3999", Hotline: "010-50947500", Email: "customer-service@itrus.com.cn", Order: []string{"qq", "hotline", "email"}}),
+		Hours:    text("服务时间 9:00-17:30", "Service hours 9:00-17:30"),
 		Legal:    text(operator, "Beijing Tianwei Chengxin E-Commerce Service Co., Ltd."),
 	}, nil
 }
 
+// tinted fills the one colour of a drawing that leaves it open.
+func tinted(svg []byte, colour string) []byte {
+	return bytes.ReplaceAll(svg, []byte("currentColor"), []byte(colour))
+}
+
 // wordmark is the platform's own, drawn for it.
-const wordmark = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="certsaas"><g fill="none" stroke="#2a4d7c" stroke-width="2.4" stroke-linejoin="round"><rect x="3" y="10" width="16" height="12" rx="2.5"/><path d="M19 13h8v6h-8"/><path d="M8 16l2.5 2.5L15 14"/></g><text x="38" y="22" font-family="-apple-system,'Segoe UI',Roboto,sans-serif" font-size="18" font-weight="600" fill="#2a4d7c">certsaas</text></svg>`
+const wordmark = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="certsaas"><g fill="none" stroke="currentColor" stroke-width="2.4" stroke-linejoin="round"><rect x="3" y="10" width="16" height="12" rx="2.5"/><path d="M19 13h8v6h-8"/><path d="M8 16l2.5 2.5L15 14"/></g><text x="38" y="22" font-family="-apple-system,'Segoe UI',Roboto,sans-serif" font-size="18" font-weight="600" fill="currentColor">certsaas</text></svg>`
