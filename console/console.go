@@ -95,7 +95,10 @@ func New(d Deps) *Console {
 // Routes is the route table of the console's host.
 func (k *Console) Routes() []web.Route {
 	var all []web.Route
-	for _, part := range [][]web.Route{k.loginRoutes(), k.homeRoutes()} {
+	for _, part := range [][]web.Route{
+		k.loginRoutes(), k.homeRoutes(), k.queueRoutes(), k.reviewRoutes(), k.moneyRoutes(), k.productionRoutes(), k.shippingRoutes(), k.invoiceRoutes(),
+		k.orderRoutes(), k.staffRoutes(), k.tenantRoutes(), k.watchRoutes(), k.scriptRoutes(),
+	} {
 		all = append(all, part...)
 	}
 	return all

@@ -48,3 +48,11 @@ func (k *Console) dueIn(p i18n.Printer, due, now time.Time) (ui.Tone, string) {
 	}
 	return ui.Warn, p.T("console.when.today", "Age", ago(p, left))
 }
+
+// dateTime is an instant on paper; "" for none.
+func dateTime(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return ui.DateTime(*t)
+}

@@ -73,6 +73,9 @@ type Fact struct {
 	Was    string // the value before a second submission
 	Reveal string // URL that POSTs to show the masked value (audited); "" none
 	Reject bool   // offer "reject this field"
+
+	Refused bool   // it was ticked before the page came back with an error
+	Reason  string // … and this reason typed
 }
 
 // Verdict is one button of the verdict bar.

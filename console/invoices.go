@@ -1,0 +1,165 @@
+package console
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/gofiber/fiber/v2"
+
+	"certsaas/core/authz"
+	"certsaas/core/fault"
+	"certsaas/core/invoice"
+	"certsaas/core/web"
+	"certsaas/core/web/ui"
+)
+
+// invoiceBody is how large an upload may be: the paper's own limit is core/material's, which says it in words.
+const invoiceBody = 8 << 20
+
+func (k *Console) invoiceRoutes() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/invoices", Action: authz.InvoiceUpload, Handler: k.invoices},
+		{Method: "GET", Path: "/invoices/export", Action: authz.InvoiceUpload, Handler: k.exportInvoices},
+		{Method: "GET", Path: "/invoices/:tenant/:id", Action: authz.InvoiceUpload, Handler: k.showInvoice},
+		{Method: "POST", Path: "/invoices/:tenant/:id", Action: authz.InvoiceUpload, Handler: k.uploadInvoice, Body: invoiceBody},
+	}
+}
+
+func (k *Console) invoices(c *fiber.Ctx) error {
+	list, err := k.Invoices.Pending(c.UserContext())
+	if err != nil {
+		return err
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	p, now := web.Printer(c), k.Clock.Now()
+	var rows []ui.Row
+	for _, x := range list {
+		h := houseByID(all, x.Tenant)
+		due := ui.Cell{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(x.RequestedAt)))}
+		row := ui.Row{Href: "/invoices/" + h.Slug + "/" + x.Order.String()}
+		if x.DueAt != nil {
+			tone, word := k.dueIn(p, *x.DueAt, now)
+			due, row.Tone = ui.Cell{Body: ui.Due(tone, word)}, lateOnly(tone)
+		}
+		row.Cells = []ui.Cell{{Text: x.OrderNumber, Mono: true}, {Body: mark(h)}, {Text: x.Header.Title, Sub: x.Header.TaxNo}, {Text: p.T("invoice.kind." + x.Kind)}, {Text: ui.Money(x.AmountFen)}, due}
+		rows = append(rows, row)
+	}
+	f, err := k.frame(c, p.T("console.desk.invoice"), "/invoices")
+	if err != nil {
+		return err
+	}
+	return web.Render(c, fiber.StatusOK, invoicesPage(f, rows))
+}
+
+// lateOnly marks a row only when it is late.
+func lateOnly(t ui.Tone) ui.Tone {
+	if t == ui.Danger {
+		return t
+	}
+	return ui.Plain
+}
+
+// exportInvoices writes the pending invoices for the tax platform's own import.
+func (k *Console) exportInvoices(c *fiber.Ctx) error {
+	list, err := k.Invoices.Pending(c.UserContext())
+	if err != nil {
+		return err
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	p := web.Printer(c)
+	table := [][]string{{}}
+	for _, id := range []string{"number", "tenant", "kind", "title", "tax_no", "email", "total", "requested", "due"} {
+		table[0] = append(table[0], p.T("console.col."+id))
+	}
+	for _, x := range list {
+		table = append(table, []string{x.OrderNumber, houseByID(all, x.Tenant).Name, p.T("invoice.kind." + x.Kind), x.Header.Title, x.Header.TaxNo, x.Header.Email,
+			fmt.Sprintf("%d.%02d", x.AmountFen/100, x.AmountFen%100), ui.DateTime(x.RequestedAt), dateTime(x.DueAt)})
+	}
+	return k.sendCSV(c, "invoices", table)
+}
+
+// invoiceView is the page of one invoice to issue.
+type invoiceView struct {
+	*dossier
+	invoice.Invoice
+	Typed invoice.Issue
+}
+
+func (k *Console) invoiceView(c *fiber.Ctx) (*invoiceView, error) {
+	d, err := k.open(c)
+	if err != nil {
+		return nil, err
+	}
+	if d.Invoice == nil {
+		return nil, fault.New(fault.NotFound, "invoice.not_requested")
+	}
+	v := &invoiceView{dossier: d, Invoice: *d.Invoice, Typed: invoice.Issue{Number: c.FormValue("number"), IssuedOn: c.FormValue("issued_on")}}
+	if v.Typed.IssuedOn == "" {
+		v.Typed.IssuedOn = ui.Date(k.Clock.Now())
+	}
+	return v, nil
+}
+
+func (k *Console) showInvoice(c *fiber.Ctx) error {
+	v, err := k.invoiceView(c)
+	if err != nil {
+		return err
+	}
+	return k.renderInvoice(c, v, nil)
+}
+
+func (k *Console) renderInvoice(c *fiber.Ctx, v *invoiceView, problem error) error {
+	f, err := k.frame(c, v.OrderNumber, "/invoices")
+	if err != nil {
+		return err
+	}
+	f.Actions = mark(v.House)
+	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.invoice"), Href: "/invoices"}}
+	if problem != nil {
+		return web.Retry(c, problem, invoicePage(f, v))
+	}
+	return web.Render(c, fiber.StatusOK, invoicePage(f, v))
+}
+
+// uploadInvoice stores the issued file with its number and day.
+func (k *Console) uploadInvoice(c *fiber.Ctx) error {
+	v, err := k.invoiceView(c)
+	if err != nil {
+		return err
+	}
+	if v.Typed.File, err = uploaded(c, "file"); err != nil {
+		return err
+	}
+	if err := k.Invoices.Upload(c.UserContext(), v.dossier.Tenant, v.dossier.ID, v.Typed); err != nil {
+		return k.renderInvoice(c, v, err)
+	}
+	web.Flash(c, ui.Good, "console.invoice.uploaded", "Number", v.OrderNumber)
+	if v.Invoice.Kind == invoice.Paper && k.may(c.UserContext(), authz.ShipmentCreate) {
+		return web.Redirect(c, v.path("/shipping"))
+	}
+	return web.Redirect(c, "/invoices")
+}
+
+// uploaded is a file of a multipart form; nil when none was chosen.
+func uploaded(c *fiber.Ctx, name string) ([]byte, error) {
+	h, err := c.FormFile(name)
+	if err != nil {
+		return nil, nil //nolint:nilerr // no file was sent: the service says so beside the field
+	}
+	f, err := h.Open()
+	if err != nil {
+		return nil, fmt.Errorf("console: upload: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, invoiceBody))
+	if err != nil {
+		return nil, fmt.Errorf("console: upload: %w", err)
+	}
+	return data, nil
+}

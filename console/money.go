@@ -1,0 +1,372 @@
+package console
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"certsaas/core/authz"
+	"certsaas/core/fault"
+	"certsaas/core/identifier"
+	"certsaas/core/order"
+	"certsaas/core/payment"
+	"certsaas/core/web"
+	"certsaas/core/web/ui"
+)
+
+func (k *Console) moneyRoutes() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/vouchers", Action: authz.PaymentConfirm, Handler: k.vouchers},
+		{Method: "GET", Path: "/vouchers/:tenant/:id", Action: authz.PaymentConfirm, Handler: k.showVoucher},
+		{Method: "POST", Path: "/vouchers/:tenant/:id/confirm", Action: authz.PaymentConfirm, Handler: k.confirmVoucher},
+		{Method: "POST", Path: "/vouchers/:tenant/:id/reject", Action: authz.PaymentConfirm, Handler: k.rejectVoucher},
+		{Method: "GET", Path: "/refunds", Action: authz.RefundApprove, Handler: k.refunds},
+		{Method: "GET", Path: "/refunds/:tenant/:id", Action: authz.RefundApprove, Handler: k.showRefund},
+		{Method: "POST", Path: "/refunds/:tenant/:id/approve", Action: authz.RefundApprove, Handler: k.approveRefund},
+		{Method: "POST", Path: "/refunds/:tenant/:id/decline", Action: authz.RefundApprove, Handler: k.declineRefund},
+		{Method: "POST", Path: "/refunds/:tenant/:id/sent", Action: authz.RefundApprove, Handler: k.sentRefund},
+	}
+}
+
+// listed is how many vouchers or refunds a page lists.
+const listed = 200
+
+// yuan reads an amount as people type it, "1,234.50" or "¥260", in fen; false when it is none.
+func yuan(s string) (int64, bool) {
+	s = strings.NewReplacer(",", "", "¥", "", "￥", "", "元", "", "．", ".").Replace(identifier.Normalise(s))
+	whole, cents, _ := strings.Cut(s, ".")
+	if whole == "" || len(cents) > 2 || len(whole) > 10 {
+		return 0, false
+	}
+	for len(cents) < 2 {
+		cents += "0"
+	}
+	n, err := strconv.ParseUint(whole+cents, 10, 62)
+	return int64(n), err == nil
+}
+
+// voucherView is the desk of one bank transfer (req B52 B54).
+type voucherView struct {
+	*dossier
+	payment.Voucher
+	Flags          []string
+	First          string // who confirmed already, when a second person must
+	Mine           bool   // … and it was the reader
+	TxnID, Amount  string // as typed
+	RejectReason   string
+	PayerIsCompany bool
+}
+
+// path is the voucher's address.
+func (v *voucherView) path(act string) string {
+	return "/vouchers/" + v.House.Slug + "/" + v.Voucher.ID.String() + act
+}
+
+func (k *Console) vouchers(c *fiber.Ctx) error {
+	list, err := k.Payments.Vouchers(c.UserContext(), listed)
+	if err != nil {
+		return err
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	who, err := k.names(c.UserContext())
+	if err != nil {
+		return err
+	}
+	p, now := web.Printer(c), k.Clock.Now()
+	var rows []ui.Row
+	for _, v := range list {
+		h := houseByID(all, v.Tenant)
+		o, err := k.Orders.Find(c.UserContext(), v.Tenant, v.Order)
+		if err != nil {
+			return err
+		}
+		flags := ui.Cell{Text: "–"}
+		if len(v.Flags) > 0 {
+			flags = ui.Cell{Body: ui.Tag(ui.Warn, p.T("console.voucher.flags", "Count", len(v.Flags))), Sub: who.of(v.DecidedBy)}
+		}
+		rows = append(rows, ui.Row{Href: "/vouchers/" + h.Slug + "/" + v.ID.String(), Cells: []ui.Cell{
+			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(v.DueFen)}, {Text: ui.Money(v.AmountFen)}, flags,
+			{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(v.CreatedAt)))},
+		}})
+	}
+	f, err := k.frame(c, p.T("console.desk.payment"), "/vouchers")
+	if err != nil {
+		return err
+	}
+	return web.Render(c, fiber.StatusOK, vouchersPage(f, rows))
+}
+
+// voucher finds a voucher that waits for finance, with its order.
+func (k *Console) voucher(c *fiber.Ctx) (*voucherView, error) {
+	t, id, err := k.place(c, "id")
+	if err != nil {
+		return nil, err
+	}
+	list, err := k.Payments.Vouchers(c.UserContext(), 1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range list {
+		if x.Tenant == t.ID() && x.ID == id {
+			d, err := k.dossierOf(c, houseOf(t, web.PageOf(c).Locale()), x.Order)
+			if err != nil {
+				return nil, err
+			}
+			return k.voucherView(c, d, x)
+		}
+	}
+	return nil, fault.New(fault.NotFound, "payment.voucher_not_found")
+}
+
+func (k *Console) voucherView(c *fiber.Ctx, d *dossier, x payment.Voucher) (*voucherView, error) {
+	v := &voucherView{dossier: d, Voucher: x, TxnID: c.FormValue("bank_txn_id"), Amount: c.FormValue("received"), RejectReason: c.FormValue("reason")}
+	for _, f := range x.Flags {
+		v.Flags = append(v.Flags, web.Printer(c).T("payment.flag."+f))
+	}
+	if x.NeedsSecond() {
+		who, err := k.names(c.UserContext())
+		if err != nil {
+			return nil, err
+		}
+		v.First, v.Mine = who.of(x.DecidedBy), x.DecidedBy == authz.From(c.UserContext()).ID
+	}
+	return v, nil
+}
+
+func (k *Console) showVoucher(c *fiber.Ctx) error {
+	v, err := k.voucher(c)
+	if err != nil {
+		return err
+	}
+	return k.renderVoucher(c, v, nil)
+}
+
+// renderVoucher shows the desk, after an error with what was typed.
+func (k *Console) renderVoucher(c *fiber.Ctx, v *voucherView, problem error) error {
+	f, err := k.frame(c, v.Number+" · "+v.Name, "/vouchers")
+	if err != nil {
+		return err
+	}
+	f.Full, f.Actions = true, mark(v.House)
+	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.payment"), Href: "/vouchers"}}
+	if problem != nil {
+		return web.Retry(c, problem, voucherPage(f, v))
+	}
+	return web.Render(c, fiber.StatusOK, voucherPage(f, v))
+}
+
+func (k *Console) confirmVoucher(c *fiber.Ctx) error {
+	v, err := k.voucher(c)
+	if err != nil {
+		return err
+	}
+	received, ok := yuan(v.Amount)
+	if !ok {
+		return k.renderVoucher(c, v, fault.InvalidFields(fault.At("received", "console.voucher.amount")))
+	}
+	done, err := k.Payments.Confirm(c.UserContext(), v.Voucher.Tenant, v.Voucher.ID, v.TxnID, received)
+	if err != nil {
+		return k.renderVoucher(c, v, err)
+	}
+	flash := "console.voucher.confirmed"
+	if done.NeedsSecond() {
+		flash = "console.voucher.first"
+	}
+	web.Flash(c, ui.Good, flash, "Number", v.Number)
+	return web.Redirect(c, "/vouchers")
+}
+
+func (k *Console) rejectVoucher(c *fiber.Ctx) error {
+	v, err := k.voucher(c)
+	if err != nil {
+		return err
+	}
+	if _, err := k.Payments.Reject(c.UserContext(), v.Voucher.Tenant, v.Voucher.ID, v.RejectReason); err != nil {
+		return k.renderVoucher(c, v, err)
+	}
+	web.Flash(c, ui.Good, "console.voucher.rejected", "Number", v.Number)
+	return web.Redirect(c, "/vouchers")
+}
+
+// moneyData is what was paid and what goes back, for the order's page.
+func (v *orderView) moneyData(t func(string, ...any) string) []ui.Datum {
+	var out []ui.Datum
+	if p := v.Pay.Paid; p != nil {
+		out = append(out, ui.Datum{Label: t("payment.channel." + p.Channel), Value: ui.Money(p.AmountFen), Note: dateTime(p.PaidAt)},
+			ui.Datum{Label: t("console.col.trade"), Value: p.TradeNo, Mono: true})
+	}
+	if x := v.Pay.Voucher; x != nil {
+		out = append(out, ui.Datum{Label: t("console.order.voucher"), Value: t("payment.voucher." + string(x.State)), Note: firstOf(x.Reason, ui.Money(x.AmountFen))})
+	}
+	for _, r := range v.Pay.Refunds {
+		out = append(out, ui.Datum{Label: t("payment.cause." + string(r.Cause)), Value: ui.Money(r.AmountFen), Note: t("payment.refund." + string(r.State))})
+	}
+	return out
+}
+
+// keyRows are the keys of an order.
+func keyRows(d *dossier, t func(string, ...any) string) []ui.Row {
+	tones := map[order.ItemState]ui.Tone{order.ItemDone: ui.Good, order.ItemIssued: ui.Warn, order.ItemWaiting: ui.Info}
+	var rows []ui.Row
+	for _, it := range d.Keys {
+		rows = append(rows, ui.Row{Cells: []ui.Cell{{Text: strconv.Itoa(it.Seq)}, {Text: firstOf(it.TokenSerial, "–"), Mono: true}, {Body: ui.Tag(tones[it.State], t("console.key."+string(it.State)))}}})
+	}
+	return rows
+}
+
+// refundView is one refund with its order.
+type refundView struct {
+	*dossier
+	payment.Refund
+	Asked        string // who asked
+	TxnID        string
+	DeclineWords string
+}
+
+func (v *refundView) path(act string) string {
+	return "/refunds/" + v.House.Slug + "/" + v.Refund.ID.String() + act
+}
+
+// openRefunds are refunds that a person has something to do about: to agree, or to send the money of a bank transfer.
+func (k *Console) openRefunds(c *fiber.Ctx) ([]payment.Refund, error) {
+	list, err := k.Payments.Refunds(c.UserContext(), listed)
+	if err != nil {
+		return nil, err
+	}
+	approved, err := k.Payments.Refunds(c.UserContext(), listed, payment.RefundApproved)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[uuid.UUID]bool{}
+	for _, r := range list {
+		seen[r.ID] = true
+	}
+	for _, r := range approved {
+		if r.Channel == payment.BankTransfer && !seen[r.ID] {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+func (k *Console) refunds(c *fiber.Ctx) error {
+	list, err := k.openRefunds(c)
+	if err != nil {
+		return err
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	p, now := web.Printer(c), k.Clock.Now()
+	var rows []ui.Row
+	for _, r := range list {
+		h := houseByID(all, r.Tenant)
+		o, err := k.Orders.Find(c.UserContext(), r.Tenant, r.Order)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, ui.Row{Href: "/refunds/" + h.Slug + "/" + r.ID.String(), Cells: []ui.Cell{
+			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(r.AmountFen)}, {Text: p.T("payment.channel." + r.Channel)},
+			{Text: p.T("payment.cause." + string(r.Cause))}, {Body: ui.Tag(ui.Info, p.T("payment.refund."+string(r.State)))},
+			{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(r.CreatedAt)))},
+		}})
+	}
+	f, err := k.frame(c, p.T("console.desk.refund"), "/refunds")
+	if err != nil {
+		return err
+	}
+	return web.Render(c, fiber.StatusOK, refundsPage(f, rows))
+}
+
+func (k *Console) refund(c *fiber.Ctx) (*refundView, error) {
+	t, id, err := k.place(c, "id")
+	if err != nil {
+		return nil, err
+	}
+	list, err := k.openRefunds(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		if r.Tenant != t.ID() || r.ID != id {
+			continue
+		}
+		d, err := k.dossierOf(c, houseOf(t, web.PageOf(c).Locale()), r.Order)
+		if err != nil {
+			return nil, err
+		}
+		who, err := k.names(c.UserContext())
+		if err != nil {
+			return nil, err
+		}
+		v := &refundView{dossier: d, Refund: r, TxnID: c.FormValue("bank_txn_id"), DeclineWords: c.FormValue("reason")}
+		kind, asker, _ := strings.Cut(r.RequestedBy, "/")
+		v.Asked = web.Printer(c).T("console.actor." + kind)
+		if staffID, err := uuid.Parse(asker); err == nil && kind == string(authz.Staff) {
+			v.Asked = who.of(staffID)
+		}
+		return v, nil
+	}
+	return nil, fault.New(fault.NotFound, "payment.refund_not_found")
+}
+
+func (k *Console) showRefund(c *fiber.Ctx) error {
+	v, err := k.refund(c)
+	if err != nil {
+		return err
+	}
+	return k.renderRefund(c, v, nil)
+}
+
+func (k *Console) renderRefund(c *fiber.Ctx, v *refundView, problem error) error {
+	f, err := k.frame(c, v.Number, "/refunds")
+	if err != nil {
+		return err
+	}
+	f.Actions = mark(v.House)
+	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.refund"), Href: "/refunds"}}
+	if problem != nil {
+		return web.Retry(c, problem, refundPage(f, v))
+	}
+	return web.Render(c, fiber.StatusOK, refundPage(f, v))
+}
+
+// decideRefund does one act on a refund and leads back to the list.
+func (k *Console) decideRefund(c *fiber.Ctx, flash string, act func(v *refundView) error) error {
+	v, err := k.refund(c)
+	if err != nil {
+		return err
+	}
+	if err := act(v); err != nil {
+		return k.renderRefund(c, v, err)
+	}
+	web.Flash(c, ui.Good, flash, "Number", v.Number)
+	return web.Redirect(c, "/refunds")
+}
+
+func (k *Console) approveRefund(c *fiber.Ctx) error {
+	return k.decideRefund(c, "console.refund.approved", func(v *refundView) error {
+		_, err := k.Payments.Approve(c.UserContext(), v.Refund.Tenant, v.Refund.ID)
+		return err
+	})
+}
+
+func (k *Console) declineRefund(c *fiber.Ctx) error {
+	return k.decideRefund(c, "console.refund.declined", func(v *refundView) error {
+		_, err := k.Payments.Decline(c.UserContext(), v.Refund.Tenant, v.Refund.ID, v.DeclineWords)
+		return err
+	})
+}
+
+func (k *Console) sentRefund(c *fiber.Ctx) error {
+	return k.decideRefund(c, "console.refund.sent", func(v *refundView) error {
+		_, err := k.Payments.ConfirmRefundSent(c.UserContext(), v.Refund.Tenant, v.Refund.ID, v.TxnID)
+		return err
+	})
+}

@@ -1,0 +1,179 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"certsaas/core/audit"
+	"certsaas/core/authz"
+	"certsaas/core/outbox"
+	"certsaas/core/payment"
+	"certsaas/core/web"
+	"certsaas/core/web/ui"
+)
+
+func (k *Console) watchRoutes() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/audit", Action: authz.AuditView, Handler: k.audit},
+		{Method: "GET", Path: "/health", Action: authz.HealthView, Handler: k.health},
+	}
+}
+
+const auditPage = 50
+
+// auditView is the audit trail with its filters.
+type auditView struct {
+	Tenant, Action, Resource, Actor, Outcome string
+	Houses                                   []ui.Option
+	Rows                                     []ui.Row
+	Total, Page                              int
+	href                                     func(page int) string
+}
+
+func (k *Console) audit(c *fiber.Ctx) error {
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	p := web.Printer(c)
+	v := auditView{Tenant: c.Query("tenant"), Action: strings.TrimSpace(c.Query("action")), Resource: strings.TrimSpace(c.Query("resource")),
+		Actor: strings.TrimSpace(c.Query("actor")), Outcome: c.Query("outcome"), Page: max(1, c.QueryInt("page", 1))}
+	q := audit.Query{Action: v.Action, Resource: v.Resource, Actor: v.Actor, Denied: v.Outcome == "denied", Platform: v.Tenant == "-", Limit: auditPage, Offset: (v.Page - 1) * auditPage}
+	v.Houses = []ui.Option{{Value: "-", Label: p.T("console.audit.platform")}}
+	for _, h := range all {
+		v.Houses = append(v.Houses, ui.Option{Value: h.Slug, Label: h.Name})
+		if h.Slug == v.Tenant {
+			q.Tenant = h.ID
+		}
+	}
+	list, total, err := audit.List(c.UserContext(), k.DB, q)
+	if err != nil {
+		return err
+	}
+	v.Total = total
+	for _, l := range list {
+		v.Rows = append(v.Rows, auditRow(l, all, p.T))
+	}
+	v.href = func(page int) string {
+		kept := url.Values{"page": {strconv.Itoa(page)}}
+		for name, value := range map[string]string{"tenant": v.Tenant, "action": v.Action, "resource": v.Resource, "actor": v.Actor, "outcome": v.Outcome} {
+			if value != "" {
+				kept.Set(name, value)
+			}
+		}
+		return "/audit?" + kept.Encode()
+	}
+	f, err := k.frame(c, p.T("console.nav.audit"), "/audit")
+	if err != nil {
+		return err
+	}
+	return web.Render(c, fiber.StatusOK, auditTrail(f, v))
+}
+
+func auditRow(l audit.Line, all []house, t func(string, ...any) string) ui.Row {
+	tenant := ui.Cell{Text: t("console.audit.platform")}
+	if l.Tenant != uuid.Nil {
+		tenant = ui.Cell{Body: mark(houseByID(all, l.Tenant))}
+	}
+	outcome := ui.Tag(ui.Good, t("console.audit.done"))
+	row := ui.Row{}
+	if l.Denied {
+		outcome, row.Tone = ui.Tag(ui.Danger, t("console.audit.denied")), ui.Danger
+	}
+	sealed := ""
+	if !l.Sealed {
+		sealed = t("console.audit.unsealed")
+	}
+	detail, _ := json.Marshal(l.Detail) // a JSON value from the database
+	if string(detail) == "{}" {
+		detail = nil
+	}
+	row.Cells = []ui.Cell{{Text: ui.DateTime(l.At), Sub: sealed}, tenant, {Text: firstOf(l.ActorName, t("console.actor."+l.ActorKind))}, {Text: l.Action, Mono: true},
+		{Text: l.Resource, Mono: true, Sub: string(detail)}, {Body: outcome}}
+	return row
+}
+
+// healthView is how the platform is doing.
+type healthView struct {
+	Jobs    []ui.Row
+	Outbox  outbox.Backlog
+	Dead    []ui.Row
+	Notices []ui.Row
+	Oldest  string
+}
+
+func (k *Console) health(c *fiber.Ctx) error {
+	ctx, p := c.UserContext(), web.Printer(c)
+	var v healthView
+	if k.Jobs != nil {
+		jobs, err := k.Jobs(ctx)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			v.Jobs = append(v.Jobs, jobRow(j, p.T))
+		}
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	if v.Outbox, err = outbox.Look(ctx, k.DB, 50); err != nil {
+		return err
+	}
+	if !v.Outbox.Oldest.IsZero() {
+		v.Oldest = ago(p, k.Clock.Now().Sub(v.Outbox.Oldest))
+	}
+	for _, d := range v.Outbox.Letters {
+		v.Dead = append(v.Dead, ui.Row{Cells: []ui.Cell{{Text: ui.DateTime(d.At)}, {Body: mark(houseByID(all, d.Tenant))}, {Text: d.Kind, Mono: true, Sub: d.Ref.String()}, {Text: strconv.Itoa(d.Attempts)}, {Text: d.Error}}})
+	}
+	notices, err := k.Payments.RefusedNotices(ctx, 50)
+	if err != nil {
+		return err
+	}
+	v.Notices = noticeRows(notices, all, p.T)
+	f, err := k.frame(c, p.T("console.nav.health"), "/health")
+	if err != nil {
+		return err
+	}
+	return web.Render(c, fiber.StatusOK, healthPage(f, v))
+}
+
+func noticeRows(list []payment.Notice, all []house, t func(string, ...any) string) []ui.Row {
+	var rows []ui.Row
+	for _, n := range list {
+		rows = append(rows, ui.Row{Cells: []ui.Cell{{Text: ui.DateTime(n.At)}, {Body: mark(houseByID(all, n.Tenant))}, {Text: t("payment.channel." + n.Channel)}, {Text: n.Verdict, Mono: true}}})
+	}
+	return rows
+}
+
+func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
+	state, row := ui.Tag(ui.Good, t("console.health.fine")), ui.Row{}
+	switch {
+	case j.LastError != "":
+		state, row.Tone = ui.Tag(ui.Danger, t("console.health.failed")), ui.Danger
+	case j.Late:
+		state, row.Tone = ui.Tag(ui.Warn, t("console.health.late")), ui.Danger
+	}
+	next := ""
+	if j.LastStart != nil {
+		next = ui.DateTime(j.LastStart.Add(j.Every))
+	}
+	var did []string
+	for kind, n := range j.Report {
+		if n != 0 {
+			did = append(did, fmt.Sprintf("%s %d", kind, n))
+		}
+	}
+	sort.Strings(did)
+	row.Cells = []ui.Cell{{Text: j.Name, Mono: true, Sub: t("console.health.every", "Every", j.Every.String())}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
+		{Text: strings.Join(did, ", "), Sub: j.LastError}}
+	return row
+}
