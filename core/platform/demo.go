@@ -159,12 +159,12 @@ func (p *Platform) oldCertificate(ctx context.Context, csrPEM []byte, tokenSeria
 	if err != nil {
 		return nil, err
 	}
+	a, err := p.Accounts.Provision(ctx, t.ID(), DemoDealerMobile, DemoDealerPassword)
+	if err != nil {
+		return nil, err
+	}
 	err = p.DB.WithTenant(ctx, t.ID(), func(ctx context.Context, tx *db.Tx) error {
-		a, _, err := p.Accounts.FindOrCreate(ctx, tx, DemoDealerMobile)
-		if err != nil {
-			return err
-		}
-		_, err = p.Issuance.Import(ctx, tx, issuance.Certificate{
+		_, err := p.Issuance.Import(ctx, tx, issuance.Certificate{
 			Account: a.ID, Authority: authority, Certificate: cert, Product: product.Code, TokenSerial: tokenSerial,
 			Organisation: demoCompany, Mobile: DemoDealerMobile,
 		})
