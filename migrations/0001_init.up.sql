@@ -217,7 +217,8 @@ CREATE TABLE order_items (
     old_certificate_id uuid,                    -- the certificate this key holds now
     token_serial       text,                    -- the key's own serial number, once seen or written
     state              text NOT NULL DEFAULT 'waiting',
-    attempts           integer NOT NULL DEFAULT 0,
+    attempts           integer NOT NULL DEFAULT 0,  -- key pairs certified so far
+    attempts_allowed   integer NOT NULL DEFAULT 3,  -- before a person must look
     done_at            timestamptz,
     CONSTRAINT order_items_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT order_items_seq_key UNIQUE (tenant_id, order_id, seq),
@@ -443,6 +444,7 @@ CREATE TABLE issuance_intents (
     CONSTRAINT issuance_intents_item_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES order_items (tenant_id, id),
     CONSTRAINT issuance_intents_state_check CHECK (state IN ('prepared', 'issued', 'abandoned'))
 );
+CREATE INDEX issuance_intents_abandoned_idx ON issuance_intents (authority_id) WHERE state = 'abandoned';
 CREATE UNIQUE INDEX issuance_intents_open_key ON issuance_intents (tenant_id, item_id) WHERE state = 'prepared';
 
 CREATE TABLE certificates (
@@ -479,12 +481,14 @@ CREATE TABLE certificates (
 -- At most one live certificate per order item.
 CREATE UNIQUE INDEX certificates_live_key ON certificates (tenant_id, item_id) WHERE item_id IS NOT NULL AND state IN ('issued', 'active');
 CREATE INDEX certificates_expiry_idx ON certificates (not_after) WHERE state = 'active';
+CREATE INDEX certificates_authority_idx ON certificates (authority_id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX certificates_org_idx ON certificates (tenant_id, org_index);
 CREATE INDEX certificates_spki_idx ON certificates (tenant_id, spki_sha256);
 
 CREATE TABLE crls (
     authority_id uuid NOT NULL REFERENCES authorities (id),
     number       bigint NOT NULL,
+    entries      bigint NOT NULL,               -- how many revocations it holds
     der          bytea NOT NULL,
     this_update  timestamptz NOT NULL,
     next_update  timestamptz NOT NULL,

@@ -41,6 +41,21 @@ func Jobs(p *platform.Platform) []Job {
 			b, err := p.Staff.Sweep(ctx, 30*24*time.Hour)
 			return int(a + b), err
 		}),
+		{Name: "reminder-sweep", Every: time.Minute, Limit: 10 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Reminders.Sweep(ctx)
+			return map[string]int{"written": r.Written, "renewals": r.Renewals, "skipped": r.Skipped, "cancelled": r.Cancelled}, err
+		}},
+		counted("renewal-open", 10*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.OpenOrders(ctx, batch) }),
+		{Name: "renewal-withdraw", Every: time.Minute, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Reminders.Withdraw(ctx, batch)
+			return map[string]int{"ordered": r.Ordered, "withdrawn": r.Withdrawn}, err
+		}},
+		counted("reminder-form", 30*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.FormNotices(ctx, 10*batch) }),
+		{Name: "reminder-send", Every: 5 * time.Second, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Reminders.Send(ctx, batch)
+			return map[string]int{"sent": r.Sent, "retried": r.Retried, "next_contact": r.NextContact, "dropped": r.Dropped, "dead": r.Dead}, err
+		}},
+		counted("holiday-calendar", time.Hour, func(ctx context.Context) (int, error) { return p.Reminders.MissingCalendar(ctx), nil }),
 		counted("outbox-purge", time.Hour, func(ctx context.Context) (int, error) {
 			n, err := p.Outbox.Purge(ctx, 30*24*time.Hour)
 			return int(n), err

@@ -70,22 +70,21 @@ func (s *Scheduler) Shutdown() error { return s.cron.Shutdown() }
 
 // tick runs a job and logs what it did; an error or panic is kept in its row and does not stop the next tick.
 func (s *Scheduler) tick(ctx context.Context, j Job) {
-	ctx, cancel := context.WithTimeout(ctx, j.limit())
-	defer cancel()
 	if err := s.RunOnce(ctx, j); err != nil && !errors.Is(err, context.Canceled) {
 		slog.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
 	}
 }
 
-// RunOnce runs one job now if no other process is at it.
+// RunOnce runs one job now if no other process is at it. It is cancelled when its lease runs out.
 func (s *Scheduler) RunOnce(ctx context.Context, j Job) error {
-	ctx = authz.WithPrincipal(ctx, authz.System("scheduler/"+j.Name))
-	mine, err := s.lease(ctx, j)
-	if err != nil || !mine {
+	ctx, cancel := context.WithTimeout(authz.WithPrincipal(ctx, authz.System("scheduler/"+j.Name)), j.limit())
+	defer cancel()
+	until, err := s.lease(ctx, j)
+	if err != nil || until.IsZero() {
 		return err
 	}
 	report, err := guarded(ctx, j)
-	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, report, err))
+	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, until, report, err))
 }
 
 // guarded turns a panic of a job into its error.
@@ -98,24 +97,27 @@ func guarded(ctx context.Context, j Job) (report map[string]int, err error) {
 	return j.Run(ctx)
 }
 
-// lease takes the job for this process; false when another one has it.
-func (s *Scheduler) lease(ctx context.Context, j Job) (bool, error) {
-	var mine bool
+// lease takes the job for this process and tells until when; zero when another one has it.
+func (s *Scheduler) lease(ctx context.Context, j Job) (time.Time, error) {
+	var until time.Time
 	err := s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
+		until = tx.Now().Add(j.limit()).Truncate(time.Microsecond) // as PostgreSQL stores it
 		tag, err := tx.Exec(ctx, `INSERT INTO job_runs (name, leased_until, last_start_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET leased_until = $2, last_start_at = $3
-			WHERE job_runs.leased_until IS NULL OR job_runs.leased_until < $3`, j.Name, tx.Now().Add(j.limit()), tx.Now())
+			WHERE job_runs.leased_until IS NULL OR job_runs.leased_until < $3`, j.Name, until, tx.Now())
 		if err != nil {
 			return fmt.Errorf("scheduler: lease %s: %w", j.Name, err)
 		}
-		mine = tag.RowsAffected() == 1
+		if tag.RowsAffected() == 0 {
+			until = time.Time{}
+		}
 		return nil
 	})
-	return mine, err
+	return until, err
 }
 
-// done gives the lease back and notes how the run went.
-func (s *Scheduler) done(ctx context.Context, j Job, report map[string]int, failure error) error {
+// done gives the lease back and notes how the run went; a lease that ran out and is another's by now is left alone.
+func (s *Scheduler) done(ctx context.Context, j Job, until time.Time, report map[string]int, failure error) error {
 	if report == nil {
 		report = map[string]int{}
 	}
@@ -125,7 +127,8 @@ func (s *Scheduler) done(ctx context.Context, j Job, report map[string]int, fail
 	}
 	return s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE job_runs SET leased_until = NULL, last_error = $2, report = $3,
-			last_success_at = CASE WHEN $2 = '' THEN $4 ELSE last_success_at END WHERE name = $1`, j.Name, text, report, tx.Now())
+			last_success_at = CASE WHEN $2 = '' THEN $4 ELSE last_success_at END WHERE name = $1 AND leased_until = $5`,
+			j.Name, text, report, tx.Now(), until)
 		if err != nil {
 			return fmt.Errorf("scheduler: done %s: %w", j.Name, err)
 		}

@@ -10,7 +10,10 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,7 +120,7 @@ func (s *Service) Ship(ctx context.Context, tenantID, orderID uuid.UUID, d Dispa
 		if o.Version != d.Version {
 			return fault.New(fault.Conflict, "order.taken")
 		}
-		way, err := s.options(ctx, tx, o)
+		way, err := s.ways(ctx, tx, o, d.Purpose)
 		if err != nil {
 			return err
 		}
@@ -136,8 +139,8 @@ func (s *Service) Ship(ctx context.Context, tenantID, orderID uuid.UUID, d Dispa
 	return sh, err
 }
 
-// options are the ways of sending that the order's product allows.
-func (s *Service) options(ctx context.Context, tx *db.Tx, o order.Order) ([]rules.DeliveryOption, error) {
+// ways are the carriers that may bring what is sent.
+func (s *Service) ways(ctx context.Context, tx *db.Tx, o order.Order, purpose string) ([]string, error) {
 	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
 	if err != nil {
 		return nil, err
@@ -146,17 +149,40 @@ func (s *Service) options(ctx context.Context, tx *db.Tx, o order.Order) ([]rule
 	if !ok {
 		return nil, fmt.Errorf("delivery: release %d has no product %s", o.Release, o.Product)
 	}
-	return p.Delivery.Options, nil
+	var carriers []string
+	for _, op := range p.Delivery.Options {
+		carriers = append(carriers, op.Carrier)
+	}
+	switch purpose {
+	case Key: // Advance asks for the state
+		return carriers, nil
+	case Invoice:
+		return carriers, s.paper(ctx, tx, t, o, p)
+	}
+	return nil, fault.New(fault.Invalid, "delivery.purpose")
+}
+
+// paper refuses to send an invoice that is none: not wanted on paper, or not due.
+func (s *Service) paper(ctx context.Context, tx *db.Tx, t *tenant.Tenant, o order.Order, p tenant.Product) error {
+	facts, err := s.Orders.Facts(ctx, tx, o)
+	if err != nil {
+		return err
+	}
+	d, err := s.Rules.Invoice(ctx, t.Case(p, o.Answers, facts))
+	if err != nil {
+		return err
+	}
+	due := o.PaidAt != nil && o.ReviewedAt != nil && o.State != order.Refunding && o.State != order.Refunded
+	if !due || !d.Wanted || d.Kind != "paper" {
+		return fault.New(fault.Conflict, "delivery.no_paper_invoice")
+	}
+	return nil
 }
 
 // compose checks what was typed and makes the shipment.
-func compose(o order.Order, options []rules.DeliveryOption, d Dispatch) (Shipment, error) {
+func compose(o order.Order, carriers []string, d Dispatch) (Shipment, error) {
 	sh := Shipment{ID: db.NewID(), Direction: Out, Purpose: d.Purpose, Carrier: d.Carrier, Consignee: consignee(o)}
-	known := false
-	for _, op := range options {
-		known = known || op.Carrier == d.Carrier
-	}
-	if !known {
+	if d.Carrier == "" || !slices.Contains(carriers, d.Carrier) {
 		return sh, fault.InvalidFields(fault.At("carrier", "delivery.carrier"))
 	}
 	if d.Carrier == Pickup {
@@ -210,13 +236,21 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, orderID uuid.UUID, sh *
 	}
 	index := keys.Index("consignee", strings.Join([]string{sh.Consignee.Name, sh.Consignee.Mobile, sh.Consignee.Address}, "\x1f"))
 	if sh.Carrier != Pickup {
+		// two clerks with the same number wait for each other here
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('waybill/' || $1 || '/' || $2 || '/' || $3, 0))`,
+			tx.Tenant().String(), sh.Carrier, sh.Waybill)
+		if err != nil {
+			return fmt.Errorf("delivery: waybill: %w", err)
+		}
 		if err := unused(ctx, tx, orderID, *sh, index); err != nil {
 			return err
 		}
 	}
 	sh.At, sh.RecordedBy = tx.Now(), authz.From(ctx).Name
 	_, err = tx.Exec(ctx, `INSERT INTO shipments (tenant_id, id, order_id, direction, purpose, carrier, waybill, consignee_index,
-		consignee_sealed, recorded_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		consignee_sealed, recorded_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (tenant_id, id) DO UPDATE SET carrier = $6, waybill = $7, consignee_index = $8, consignee_sealed = $9,
+		recorded_by = $10, created_at = $11`,
 		tx.Tenant(), sh.ID, orderID, sh.Direction, sh.Purpose, sh.Carrier, sh.Waybill, index,
 		keys.Seal("shipments.consignee", sh.ID, who), sh.RecordedBy, sh.At)
 	if err != nil {
@@ -238,8 +272,13 @@ func unused(ctx context.Context, tx *db.Tx, orderID uuid.UUID, sh Shipment, cons
 	return nil
 }
 
-// SendIn notes the waybill under which the applicant sends his key in; typing it again corrects nothing silently: the
-// first one stands until staff receive the key.
+// carrierCode is a courier's code as a form gives it.
+var carrierCode = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,15}$`)
+
+// SendIn notes the waybill under which the applicant sends his key in. Until staff receive the key he may correct it; the
+// audit holds what he typed before.
+//
+// Errors: fault.Invalid at "carrier" or "waybill"; fault.Conflict when the order does not wait for a key.
 func (s *Service) SendIn(ctx context.Context, tenantID, orderID uuid.UUID, carrier, number string) (Shipment, error) {
 	var sh Shipment
 	err := s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
@@ -253,9 +292,17 @@ func (s *Service) SendIn(ctx context.Context, tenantID, orderID uuid.UUID, carri
 		if o.State != order.AwaitingKey {
 			return fault.New(fault.Conflict, "order.not_now", "State", string(o.State), "Event", "send_in")
 		}
+		if !carrierCode.MatchString(carrier) || carrier == Pickup {
+			return fault.InvalidFields(fault.At("carrier", "delivery.carrier"))
+		}
 		sh = Shipment{ID: db.NewID(), Direction: In, Purpose: Key, Carrier: carrier, Consignee: consignee(o)}
 		if err := waybill(&sh, number, true); err != nil {
 			return err
+		}
+		err = tx.QueryRow(ctx, `SELECT id FROM shipments WHERE tenant_id = $1 AND order_id = $2 AND direction = 'in' AND purpose = 'key'`,
+			tx.Tenant(), o.ID).Scan(&sh.ID)
+		if err != nil && !errors.Is(err, db.ErrNoRows) {
+			return fmt.Errorf("delivery: sent in: %w", err)
 		}
 		if err := s.record(ctx, tx, o.ID, &sh); err != nil {
 			return err
@@ -265,6 +312,9 @@ func (s *Service) SendIn(ctx context.Context, tenantID, orderID uuid.UUID, carri
 	})
 	return sh, err
 }
+
+// maxSerial is the longest serial number of a key.
+const maxSerial = 64
 
 // ReceiveKey notes that the applicant's key arrived; production can begin.
 func (s *Service) ReceiveKey(ctx context.Context, tenantID, orderID uuid.UUID, version int, tokenSerial string) error {
@@ -276,7 +326,10 @@ func (s *Service) ReceiveKey(ctx context.Context, tenantID, orderID uuid.UUID, v
 		if o.Version != version {
 			return fault.New(fault.Conflict, "order.taken")
 		}
-		if tokenSerial = strings.TrimSpace(tokenSerial); tokenSerial != "" {
+		if tokenSerial = strings.TrimSpace(tokenSerial); len(tokenSerial) > maxSerial {
+			return fault.InvalidFields(fault.At("token_serial", "delivery.token_serial"))
+		}
+		if tokenSerial != "" {
 			_, err := tx.Exec(ctx, `UPDATE order_items SET token_serial = $3 WHERE tenant_id = $1 AND order_id = $2 AND seq = 1`,
 				tx.Tenant(), o.ID, tokenSerial)
 			if err != nil {

@@ -6,6 +6,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -91,84 +92,95 @@ type Service struct{ Deps }
 func New(d Deps) *Service { return &Service{d} }
 
 // Request asks finance for the invoice an order wants, if it wants one and its time has come: money received and review
-// passed. Told by the outbox (order.paid, order.approve) and called when the applicant asks after approval; a repeated
-// call changes nothing.
+// passed. Told by the outbox (order.paid, order.approve, order.keep) and called when the applicant asks after approval. A
+// repeated call changes nothing, unless the answers have changed and the invoice is not issued yet: then it follows them.
 func (s *Service) Request(ctx context.Context, tenantID, orderID uuid.UUID) error {
 	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
 		o, err := s.Orders.LoadForUpdate(ctx, tx, orderID)
 		if err != nil {
 			return err
 		}
-		kind, err := s.wanted(ctx, tx, o)
+		kind, due, err := s.wanted(ctx, tx, o)
 		if err != nil || kind == "" {
 			return err
 		}
-		return s.insert(ctx, tx, o, kind)
+		return s.insert(ctx, tx, o, kind, due)
 	})
 }
 
-// wanted is the kind of invoice that is due now, "" for none.
-func (s *Service) wanted(ctx context.Context, tx *db.Tx, o order.Order) (string, error) {
+// wanted is the kind of invoice that is due now, "" for none, and the day by which one on paper is sent (req B9).
+func (s *Service) wanted(ctx context.Context, tx *db.Tx, o order.Order) (kind string, due *time.Time, err error) {
 	if o.PaidAt == nil || o.ReviewedAt == nil || o.TotalFen == 0 || o.State == order.Refunding || o.State == order.Refunded {
-		return "", nil
+		return "", nil, nil
 	}
 	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	p, ok := t.Product(o.Product)
 	if !ok {
-		return "", fmt.Errorf("invoice: release %d has no product %s", o.Release, o.Product)
+		return "", nil, fmt.Errorf("invoice: release %d has no product %s", o.Release, o.Product)
 	}
 	facts, err := s.Orders.Facts(ctx, tx, o)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	d, err := s.Rules.Invoice(ctx, t.Case(p, o.Answers, facts))
 	if err != nil || !d.Wanted {
-		return "", err
+		return "", nil, err
 	}
-	return d.Kind, nil
+	if d.Kind == Paper {
+		paid := clock.CivilDate(*o.PaidAt, clock.Shanghai).At(0, 0, clock.Shanghai)
+		day := paid.AddDate(0, 1, 0)
+		if p.Invoice.PaperDays > 0 {
+			day = paid.AddDate(0, 0, p.Invoice.PaperDays)
+		}
+		due = &day
+	}
+	return d.Kind, due, nil
 }
 
-func (s *Service) insert(ctx context.Context, tx *db.Tx, o order.Order, kind string) error {
-	var have bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE tenant_id = $1 AND order_id = $2 AND state <> 'withdrawn')`,
-		tx.Tenant(), o.ID).Scan(&have)
-	if err != nil || have {
+// insert requests the invoice, or brings a request that is not issued yet in line with the answers.
+func (s *Service) insert(ctx context.Context, tx *db.Tx, o order.Order, kind string, due *time.Time) error {
+	inv, err := s.Of(ctx, tx, o.ID)
+	if err != nil {
 		return err
+	}
+	want := Invoice{ID: db.NewID(), Kind: kind, Header: header(o)}
+	action := "invoice.requested"
+	if inv != nil {
+		if inv.State == Done || (inv.Kind == want.Kind && inv.Header == want.Header) {
+			return nil
+		}
+		want.ID, action = inv.ID, "invoice.changed"
 	}
 	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
 	if err != nil {
 		return err
 	}
-	id := db.NewID()
-	h := Header{Title: o.Answers["invoice_title"], TaxNo: o.Answers["invoice_tax_no"], Email: o.Answers["invoice_email"]}
-	if h.Title == "" {
-		h.Title = o.Organisation()
-	}
-	if h.Email == "" {
-		h.Email = o.Answers["email"]
-	}
-	plain, err := json.Marshal(h)
+	plain, err := json.Marshal(want.Header)
 	if err != nil {
 		return fmt.Errorf("invoice: header: %w", err)
 	}
-	var due *time.Time
-	if kind == Paper {
-		d := clock.CivilDate(*o.PaidAt, clock.Shanghai).At(0, 0, clock.Shanghai).AddDate(0, 1, 0)
-		due = &d
-	}
 	_, err = tx.Exec(ctx, `INSERT INTO invoices (tenant_id, id, order_id, kind, state, header_sealed, amount_fen, requested_at, due_at)
-		VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7, $8)`,
-		tx.Tenant(), id, o.ID, kind, keys.Seal("invoices.header", id, plain), o.TotalFen, tx.Now(), due)
+		VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7, $8)
+		ON CONFLICT (tenant_id, id) DO UPDATE SET kind = $4, header_sealed = $5, due_at = $8`,
+		tx.Tenant(), want.ID, o.ID, kind, keys.Seal("invoices.header", want.ID, plain), o.TotalFen, tx.Now(), due)
 	if err != nil {
 		return fmt.Errorf("invoice: insert: %w", err)
 	}
-	return audit.Record(ctx, tx, audit.Entry{Action: "invoice.requested", Resource: "order/" + o.ID.String(), Detail: map[string]any{"kind": kind}})
+	return audit.Record(ctx, tx, audit.Entry{Action: action, Resource: "order/" + o.ID.String(), Detail: map[string]any{"kind": kind}})
 }
 
-// numbers: 20 digits of a 数电票, or 8 digits (number) or 12 and 8 (code and number) of an older one (domain §2.1).
+// header reads whom the invoice is made out to from the answers; the order's own data where nothing else was said.
+func header(o order.Order) Header {
+	return Header{
+		Title: cmp.Or(o.Answers["invoice_title"], o.Organisation()), TaxNo: o.Answers["invoice_tax_no"],
+		Email: cmp.Or(o.Answers["invoice_email"], o.Answers["email"]),
+	}
+}
+
+// numbers: 20 digits of a 数电票, or of an older one 12 (code) and 8 (number) together, or the 8 alone (domain §2.1).
 var numbers = regexp.MustCompile(`^(\d{20}|\d{8})$`)
 
 // Issue is what finance types with the file.
@@ -178,7 +190,8 @@ type Issue struct {
 	File     []byte // PDF, OFD or XML, stored as it is
 }
 
-// Upload stores an issued invoice. Errors: fault.Invalid at "number" (form or used already), "issued_on", "file".
+// Upload stores an issued invoice. Errors: fault.Invalid at "number" (form or used already), "issued_on", "file";
+// fault.Conflict when none is requested or its money may go back.
 func (s *Service) Upload(ctx context.Context, tenantID, orderID uuid.UUID, in Issue) error {
 	number := identifier.Normalise(in.Number)
 	var fields []fault.Field
@@ -205,8 +218,15 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, orderID uuid.UUID, f ma
 	if day.After(clock.CivilDate(tx.Now(), clock.Shanghai)) {
 		return fault.InvalidFields(fault.At("issued_on", "invoice.future"))
 	}
+	o, err := s.Orders.Load(ctx, tx, orderID)
+	if err != nil {
+		return err
+	}
+	if o.State == order.Refunding || o.State == order.Refunded {
+		return fault.New(fault.Conflict, "invoice.refunding")
+	}
 	var used bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE tenant_id = $1 AND number = $2 AND order_id <> $3)`, tx.Tenant(), number, orderID).Scan(&used)
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invoices WHERE tenant_id = $1 AND number = $2 AND order_id <> $3)`, tx.Tenant(), number, orderID).Scan(&used)
 	if err != nil {
 		return fmt.Errorf("invoice: number: %w", err)
 	}
@@ -241,14 +261,16 @@ func (s *Service) Of(ctx context.Context, tx *db.Tx, orderID uuid.UUID) (*Invoic
 	return &list[0], nil
 }
 
-// Pending lists the invoices finance must issue, across tenants, those due first.
+// Pending lists the invoices finance must issue, across tenants, those due first; for one who serves a single tenant, that
+// tenant's. An order whose money may go back waits for the decision.
 func (s *Service) Pending(ctx context.Context) ([]Invoice, error) {
-	if err := s.Authz.CheckRoute(ctx, authz.InvoiceUpload, uuid.Nil); err != nil {
+	only := authz.From(ctx).Tenant
+	if err := s.Authz.CheckRoute(ctx, authz.InvoiceUpload, only); err != nil {
 		return nil, err
 	}
 	var list []Invoice
 	err := s.DB.WithSystem(ctx, "console/invoices", func(ctx context.Context, tx *db.Tx) (err error) {
-		list, err = s.query(ctx, tx, `i.state = 'requested'`)
+		list, err = s.query(ctx, tx, `i.state = 'requested' AND o.state NOT IN ('refunding', 'refunded') AND ($1 OR i.tenant_id = $2)`, only == uuid.Nil, only)
 		return err
 	})
 	return list, err
@@ -295,14 +317,17 @@ func (s *Service) query(ctx context.Context, tx *db.Tx, where string, args ...an
 	return list, nil
 }
 
-// Withdraw takes back a request whose money went back, told by the outbox (order.refunded). An issued invoice needs a red
-// one by hand; it is left and finance sees it.
+// Withdraw takes back a request whose money went back, told by the outbox (order.refunded); called again it does nothing.
+// An issued invoice needs a red one by hand and stays.
 func (s *Service) Withdraw(ctx context.Context, tenantID, orderID uuid.UUID) error {
 	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE invoices SET state = 'withdrawn' WHERE tenant_id = $1 AND order_id = $2 AND state = 'requested'`, tx.Tenant(), orderID)
+		tag, err := tx.Exec(ctx, `UPDATE invoices SET state = 'withdrawn' WHERE tenant_id = $1 AND order_id = $2 AND state = 'requested'`, tx.Tenant(), orderID)
 		if err != nil {
 			return fmt.Errorf("invoice: withdraw: %w", err)
 		}
-		return nil
+		if tag.RowsAffected() == 0 {
+			return nil
+		}
+		return audit.Record(ctx, tx, audit.Entry{Action: "invoice.withdrawn", Resource: "order/" + orderID.String()})
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"fmt"
-	"math/big"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,20 +37,21 @@ const (
 
 // Local is the platform's own CA: one root and one issuing authority per key algorithm, made at first start, keys sealed in the database.
 type Local struct {
-	mu      sync.RWMutex
-	issuers map[pki.Algorithm]localIssuer
+	issuers map[pki.Algorithm]localIssuer // never changes after OpenLocal
+	vault   *vault.Vault
 }
 
 type localIssuer struct {
 	Issuer
-	key crypto.Signer
+	root uuid.UUID
+	key  crypto.Signer
 }
 
 // OpenLocal loads the authorities, making those that are missing. name is the operator's company name; baseURL is where
 // revocation lists and CA certificates are served ("http://host/crl"). New authorities are valid from since, which lies
 // in the past where a demonstration issues certificates that are due for renewal already.
 func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL string, since time.Time) (*Local, error) {
-	ca := &Local{issuers: map[pki.Algorithm]localIssuer{}}
+	ca := &Local{issuers: map[pki.Algorithm]localIssuer{}, vault: v}
 	err := d.WithSystem(ctx, "ca/open", func(ctx context.Context, tx *db.Tx) error {
 		// one process makes the authorities, the others find them
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('certsaas/authorities'))`); err != nil {
@@ -117,7 +116,7 @@ func load(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm) (*l
 	if err != nil {
 		return nil, err
 	}
-	return &localIssuer{Issuer{found["issuing"].id, cert, root}, key}, nil
+	return &localIssuer{Issuer{found["issuing"].id, cert, root}, found["root"].id, key}, nil
 }
 
 func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, name, baseURL string, since time.Time) (*localIssuer, error) {
@@ -149,7 +148,7 @@ func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, n
 	if err := store(ctx, tx, v, "issuing", alg, issuingID, &rootID, issuing); err != nil {
 		return nil, err
 	}
-	return &localIssuer{Issuer{issuingID, issuing.Certificate, root.Certificate}, issuing.Key}, nil
+	return &localIssuer{Issuer{issuingID, issuing.Certificate, root.Certificate}, rootID, issuing.Key}, nil
 }
 
 func store(ctx context.Context, tx *db.Tx, v *vault.Vault, kind string, alg pki.Algorithm, id uuid.UUID, parent *uuid.UUID, a pki.Authority) error {
@@ -168,80 +167,25 @@ func store(ctx context.Context, tx *db.Tx, v *vault.Vault, kind string, alg pki.
 
 // Issuer implements CA.
 func (l *Local) Issuer(alg pki.Algorithm) (Issuer, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
+	is, err := l.issuer(alg)
+	return is.Issuer, err
+}
+
+func (l *Local) issuer(alg pki.Algorithm) (localIssuer, error) {
 	is, ok := l.issuers[alg]
 	if !ok {
-		return Issuer{}, &pki.Error{Code: pki.CodeNotOffered, Detail: string(alg)}
+		return localIssuer{}, &pki.Error{Code: pki.CodeNotOffered, Detail: string(alg)}
 	}
-	return is.Issuer, nil
+	return is, nil
 }
 
 // Sign implements CA.
 func (l *Local) Sign(_ context.Context, alg pki.Algorithm, t pki.Ticket) (pki.Certificate, error) {
-	l.mu.RLock()
-	is, ok := l.issuers[alg]
-	l.mu.RUnlock()
-	if !ok {
-		return pki.Certificate{}, &pki.Error{Code: pki.CodeNotOffered, Detail: string(alg)}
+	is, err := l.issuer(alg)
+	if err != nil {
+		return pki.Certificate{}, err
 	}
 	return pki.Issue(t, is.key)
-}
-
-// crlLife is how long a revocation list may be used; a new one is made daily and at each revocation.
-const crlLife = 7 * 24 * time.Hour
-
-// PublishCRL signs a new list of everything this issuer revoked and stores it.
-func (l *Local) PublishCRL(ctx context.Context, tx *db.Tx, alg pki.Algorithm) error {
-	l.mu.RLock()
-	is, ok := l.issuers[alg]
-	l.mu.RUnlock()
-	if !ok {
-		return &pki.Error{Code: pki.CodeNotOffered, Detail: string(alg)}
-	}
-	entries, err := revocations(ctx, tx, is.ID)
-	if err != nil {
-		return err
-	}
-	var last int64
-	if err := tx.QueryRow(ctx, `SELECT coalesce(max(number), 0) FROM crls WHERE authority_id = $1`, is.ID).Scan(&last); err != nil {
-		return fmt.Errorf("issuance: CRL number: %w", err)
-	}
-	this := tx.Now().Truncate(time.Second)
-	der, err := pki.CreateCRL(entries, big.NewInt(last+1), this, this.Add(crlLife), pki.Authority{Certificate: is.Certificate, Key: is.key})
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO crls (authority_id, number, der, this_update, next_update) VALUES ($1, $2, $3, $4, $5)`,
-		is.ID, last+1, der, this, this.Add(crlLife))
-	if err != nil {
-		return fmt.Errorf("issuance: store CRL: %w", err)
-	}
-	return nil
-}
-
-// revocations lists revoked certificates of an issuer, and serials that were signed perhaps but never handed out.
-func revocations(ctx context.Context, tx *db.Tx, authority uuid.UUID) ([]pki.Revocation, error) {
-	rows, err := tx.Query(ctx, `SELECT serial, revoked_at, coalesce(revocation_reason, 0) FROM certificates
-		WHERE authority_id = $1 AND revoked_at IS NOT NULL AND revoked_at <= $2
-		UNION ALL SELECT serial, settled_at, 0 FROM issuance_intents WHERE authority_id = $1 AND state = 'abandoned' AND settled_at <= $2`,
-		authority, tx.Now())
-	if err != nil {
-		return nil, fmt.Errorf("issuance: revocations: %w", err)
-	}
-	defer rows.Close()
-	var out []pki.Revocation
-	for rows.Next() {
-		var serial []byte
-		var r pki.Revocation
-		var reason int
-		if err := rows.Scan(&serial, &r.RevokedAt, &reason); err != nil {
-			return nil, fmt.Errorf("issuance: revocations: %w", err)
-		}
-		r.Serial, r.Reason = new(big.Int).SetBytes(serial), pki.Reason(reason)
-		out = append(out, r)
-	}
-	return out, rows.Err()
 }
 
 // Algorithms lists what the local CA issues for.

@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"certsaas/core/audit"
-	"certsaas/core/authz"
 	"certsaas/core/db"
 	"certsaas/core/order"
 	"certsaas/core/pki"
@@ -186,8 +185,8 @@ func (s *Service) Import(ctx context.Context, tx *db.Tx, c Certificate) (uuid.UU
 		Detail: map[string]any{"serial": c.Certificate.Serial()}})
 }
 
-// Revoke takes a certificate back in the caller's transaction and puts it on the next revocation list, which is made at
-// once. Revoking twice changes nothing.
+// Revoke takes a certificate back in the caller's transaction; RefreshCRLs puts it on a revocation list within a minute.
+// Revoking twice changes nothing.
 func (s *Service) Revoke(ctx context.Context, tx *db.Tx, id uuid.UUID, reason pki.Reason) error {
 	state := Revoked
 	if reason == pki.Superseded {
@@ -204,12 +203,12 @@ func (s *Service) Revoke(ctx context.Context, tx *db.Tx, id uuid.UUID, reason pk
 	return audit.Record(ctx, tx, audit.Entry{Action: "certificate.revoked", Resource: "certificate/" + id.String(), Detail: map[string]any{"reason": int(reason)}})
 }
 
-// Approved does what an approval alone brings about, told by the outbox: a revocation order, or a replacement of a lost
-// key, takes the old certificate back at once.
+// Approved does what approval and payment alone bring about, told by the outbox (order.approve, order.paid): a revocation
+// order, or a replacement of a lost key, takes the old certificate back at once.
 func (s *Service) Approved(ctx context.Context, tenantID, orderID uuid.UUID) error {
 	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
 		o, err := s.Orders.Load(ctx, tx, orderID)
-		if err != nil || o.ReviewedAt == nil || o.OldCertificate == uuid.Nil {
+		if err != nil || o.OldCertificate == uuid.Nil || !carriedOut(o) {
 			return err
 		}
 		t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
@@ -223,6 +222,15 @@ func (s *Service) Approved(ctx context.Context, tenantID, orderID uuid.UUID) err
 		}
 		return s.Revoke(ctx, tx, o.OldCertificate, reason)
 	})
+}
+
+// carriedOut tells whether an order is approved, paid if it costs something, and not on its way back.
+func carriedOut(o order.Order) bool {
+	switch o.State {
+	case order.AwaitingKey, order.InProduction, order.ReadyToInstall, order.ToDeliver, order.Completed:
+		return o.ReviewedAt != nil
+	}
+	return false
 }
 
 // OldKey tells the rules how the certificate stands that an order is about: none, valid, expired or revoked, and whether
@@ -251,51 +259,6 @@ func (s *Service) OldKey(ctx context.Context, tx *db.Tx, o order.Order) (map[str
 		facts["old_key_late"] = "yes"
 	}
 	return facts, nil
-}
-
-// Certificate finds one certificate for a caller who may see its order or holds it.
-func (s *Service) Certificate(ctx context.Context, tx *db.Tx, id uuid.UUID) (*Certificate, error) {
-	return s.find(ctx, tx, id)
-}
-
-// RefreshCRLs makes new revocation lists where something was revoked since the last one or a day has passed.
-func (s *Service) RefreshCRLs(ctx context.Context, local *Local) (int, error) {
-	made := 0
-	ctx = authz.WithPrincipal(ctx, authz.System("issuance/crl"))
-	for _, alg := range local.Algorithms() {
-		is, err := local.Issuer(alg)
-		if err != nil {
-			return made, err
-		}
-		err = s.DB.WithSystem(ctx, "issuance/crl", func(ctx context.Context, tx *db.Tx) error {
-			var due bool
-			err := tx.QueryRow(ctx, `SELECT coalesce(max(this_update), 'epoch') < $2 OR EXISTS (
-				SELECT FROM certificates c WHERE c.authority_id = $1 AND c.revoked_at >= coalesce((SELECT max(this_update) FROM crls WHERE authority_id = $1), 'epoch'))
-				FROM crls WHERE authority_id = $1`, is.ID, tx.Now().Add(-24*time.Hour)).Scan(&due)
-			if err != nil || !due {
-				return err
-			}
-			made++
-			return local.PublishCRL(ctx, tx, alg)
-		})
-		if err != nil {
-			return made, err
-		}
-	}
-	return made, nil
-}
-
-// CRL is the newest revocation list of an authority, DER; nil when there is none.
-func (s *Service) CRL(ctx context.Context, authority uuid.UUID) ([]byte, error) {
-	var der []byte
-	err := s.DB.WithSystem(ctx, "issuance/crl", func(ctx context.Context, tx *db.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT der FROM crls WHERE authority_id = $1 ORDER BY number DESC LIMIT 1`, authority).Scan(&der)
-		if errors.Is(err, db.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return der, err
 }
 
 // SerialOf gives a stored serial number in the form that people read.

@@ -2,6 +2,7 @@ package issuance
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -22,11 +23,31 @@ type intent struct {
 	ticket                     pki.Ticket
 }
 
+// announce finds the intent that a crash left for this very key pair, or prepares a new one.
+func (s *Service) announce(ctx context.Context, tx *db.Tx, w work, csr pki.CSR) (intent, error) {
+	in := intent{item: w.item.ID, order: w.order.ID, algorithm: csr.Algorithm()}
+	err := tx.QueryRow(ctx, `SELECT id, authority_id FROM issuance_intents WHERE tenant_id = $1 AND item_id = $2 AND state = 'prepared'
+		AND spki_sha256 = $3`, tx.Tenant(), in.item, sum(csr.SPKISHA256())).Scan(&in.id, &in.authority)
+	if errors.Is(err, db.ErrNoRows) {
+		return s.prepare(ctx, tx, w, csr)
+	}
+	if err != nil {
+		return intent{}, fmt.Errorf("issuance: intent: %w", err)
+	}
+	in.ticket, err = s.restore(ctx, tx, in)
+	return in, err
+}
+
 // prepare stores the intent for a new key pair: the certificate's exact bytes, linted, and its serial number. An earlier
 // certificate of the item that was never confirmed is superseded first, so that there is never a second live one.
 func (s *Service) prepare(ctx context.Context, tx *db.Tx, w work, csr pki.CSR) (intent, error) {
-	if w.item.Attempts >= maxAttempts {
-		return intent{}, fault.New(fault.Conflict, "issuance.too_many", "Max", maxAttempts)
+	var allowed int
+	err := tx.QueryRow(ctx, `SELECT attempts_allowed FROM order_items WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), w.item.ID).Scan(&allowed)
+	if err != nil {
+		return intent{}, fmt.Errorf("issuance: attempts: %w", err)
+	}
+	if w.item.Attempts >= allowed {
+		return intent{}, fault.New(fault.Conflict, "issuance.too_many", "Max", allowed)
 	}
 	if err := s.withdraw(ctx, tx, w.item.ID); err != nil {
 		return intent{}, err
@@ -72,14 +93,14 @@ func (s *Service) compose(ctx context.Context, tx *db.Tx, w work, csr pki.CSR, i
 	var oldEnd time.Time
 	if old, err := s.find(ctx, tx, w.item.OldCertificate); err != nil {
 		return pki.Ticket{}, "", err
-	} else if old != nil {
+	} else if old != nil && old.State != Superseded { // another order's certificate has its days already
 		oldEnd = old.NotAfter
 	}
 	from, to, err := validity(w.p, w.order.TermYears, tx.Now(), oldEnd)
 	if err != nil {
 		return pki.Ticket{}, "", err
 	}
-	serial, err := newSerial()
+	serial, err := pki.NewSerial(rand.Reader)
 	if err != nil {
 		return pki.Ticket{}, "", err
 	}
@@ -115,41 +136,71 @@ func (s *Service) sign(ctx context.Context, tenantID uuid.UUID, in intent) (Enro
 	if err != nil {
 		return Enrolled{}, err
 	}
-	err = s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error { return s.settle(ctx, tx, in, cert) })
+	out := Enrolled{Certificate: cert, Chain: []pki.Certificate{is.Certificate, is.Root}}
+	stored := false
+	err = s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+		stored, err = s.settle(ctx, tx, in, cert)
+		return err
+	})
+	if err != nil || stored {
+		return out, err
+	}
+	// somebody was faster: he settled this very intent, took another key, or the order has ended
+	err = s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		live, err := s.live(ctx, tx, in.item)
+		if err != nil {
+			return err
+		}
+		if live == nil || live.Certificate.SPKISHA256() != cert.SPKISHA256() {
+			return fault.New(fault.Conflict, "order.taken")
+		}
+		out.Certificate, out.Again = live.Certificate, true
+		return nil
+	})
 	if err != nil {
 		return Enrolled{}, err
 	}
-	return Enrolled{Certificate: cert, Chain: []pki.Certificate{is.Certificate, is.Root}}, nil
+	return out, nil
 }
 
-// settle stores a signed certificate and closes its intent.
-func (s *Service) settle(ctx context.Context, tx *db.Tx, in intent, cert pki.Certificate) error {
-	tag, err := tx.Exec(ctx, `UPDATE issuance_intents SET state = 'issued', settled_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'prepared'`,
-		tx.Tenant(), in.id, tx.Now())
+// settle stores a signed certificate and closes its intent; false when the intent is not open any more. If the order was
+// refunded meanwhile, or the item ended, the intent is abandoned: its serial number goes on the revocation list.
+func (s *Service) settle(ctx context.Context, tx *db.Tx, in intent, cert pki.Certificate) (bool, error) {
+	w, err := s.load(ctx, tx, in.order, in.item) // the right was checked when the intent was stored
 	if err != nil {
-		return fmt.Errorf("issuance: settle: %w", err)
+		return false, err
+	}
+	state := "issued"
+	if !w.inHand() {
+		state = "abandoned"
+	}
+	tag, err := tx.Exec(ctx, `UPDATE issuance_intents SET state = $3, settled_at = $4 WHERE tenant_id = $1 AND id = $2 AND state = 'prepared'`,
+		tx.Tenant(), in.id, state, tx.Now())
+	if err != nil {
+		return false, fmt.Errorf("issuance: settle: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return fault.New(fault.Conflict, "order.taken")
+		return false, nil
 	}
-	o, err := s.Orders.Load(ctx, tx, in.order)
-	if err != nil {
-		return err
+	o := w.order
+	if state == "abandoned" {
+		return false, audit.Record(ctx, tx, audit.Entry{Action: "certificate.abandoned", Resource: "order/" + o.ID.String(),
+			Detail: map[string]any{"intent": in.id, "serial": cert.Serial()}})
 	}
-	intentID, item := in.id, in.item
-	c := Certificate{ID: db.NewID(), Order: o.ID, Item: item, Intent: intentID, Account: o.Account, Authority: in.authority,
+	c := Certificate{ID: db.NewID(), Order: o.ID, Item: in.item, Intent: in.id, Account: o.Account, Authority: in.authority,
 		Certificate: cert, Product: o.Product, State: Issued, Organisation: o.Organisation(), Mobile: o.Mobile()}
 	if err := s.insert(ctx, tx, c); err != nil {
-		return err
+		return false, err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE order_items SET state = 'issued' WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'`, tx.Tenant(), item); err != nil {
-		return fmt.Errorf("issuance: item issued: %w", err)
+	if _, err := tx.Exec(ctx, `UPDATE order_items SET state = 'issued' WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'`, tx.Tenant(), in.item); err != nil {
+		return false, fmt.Errorf("issuance: item issued: %w", err)
 	}
-	return audit.Record(ctx, tx, audit.Entry{Action: "certificate.issued", Resource: "order/" + o.ID.String(),
-		Detail: map[string]any{"intent": intentID, "certificate": c.ID, "serial": cert.Serial()}})
+	return true, audit.Record(ctx, tx, audit.Entry{Action: "certificate.issued", Resource: "order/" + o.ID.String(),
+		Detail: map[string]any{"intent": in.id, "certificate": c.ID, "serial": cert.Serial()}})
 }
 
-// Sweep completes intents that a crash left between storing and signing, at most batch that are older than age.
+// Sweep completes intents that a crash left between storing and signing, at most batch that are older than age. One that
+// fails does not hold the others up; its error is among those returned.
 func (s *Service) Sweep(ctx context.Context, age time.Duration, batch int) (int, error) {
 	type stale struct {
 		tenant uuid.UUID
@@ -178,36 +229,24 @@ func (s *Service) Sweep(ctx context.Context, age time.Duration, batch int) (int,
 		return 0, err
 	}
 	ctx = authz.WithPrincipal(ctx, authz.System("issuance/sweep"))
-	for n, st := range found {
+	done := 0
+	var errs []error
+	for _, st := range found {
 		st.in.algorithm = pki.Algorithm(st.alg)
-		if err := s.resume(ctx, st.tenant, st.in); err != nil && !errors.Is(err, fault.Conflict) {
-			return n, err
+		switch err := s.resume(ctx, st.tenant, st.in); {
+		case err == nil, errors.Is(err, fault.Conflict): // completed, or not needed any more
+			done++
+		default:
+			errs = append(errs, fmt.Errorf("issuance: sweep %s: %w", st.in.id, err))
 		}
 	}
-	return len(found), nil
+	return done, errors.Join(errs...)
 }
 
 // resume makes the ticket of a stored intent again and signs it.
 func (s *Service) resume(ctx context.Context, tenantID uuid.UUID, in intent) error {
-	is, err := s.CA.Issuer(in.algorithm)
-	if err != nil {
-		return err
-	}
-	err = s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		var sealed []byte
-		err := tx.QueryRow(ctx, `SELECT tbs_sealed FROM issuance_intents WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), in.id).Scan(&sealed)
-		if err != nil {
-			return fmt.Errorf("issuance: resume: %w", err)
-		}
-		keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
-		if err != nil {
-			return err
-		}
-		tbs, err := keys.Open("issuance_intents.tbs", in.id, sealed)
-		if err != nil {
-			return err
-		}
-		in.ticket, err = pki.Restore(tbs, is.Certificate.X509())
+	err := s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+		in.ticket, err = s.restore(ctx, tx, in)
 		return err
 	})
 	if err != nil {
@@ -215,4 +254,26 @@ func (s *Service) resume(ctx context.Context, tenantID uuid.UUID, in intent) err
 	}
 	_, err = s.sign(ctx, tenantID, in)
 	return err
+}
+
+// restore makes the ticket of a stored intent again.
+func (s *Service) restore(ctx context.Context, tx *db.Tx, in intent) (pki.Ticket, error) {
+	is, err := s.CA.Issuer(in.algorithm)
+	if err != nil {
+		return pki.Ticket{}, fault.Wrap(fault.Invalid, "issuance.csr", err, "Code", string(pki.CodeOf(err)))
+	}
+	var sealed []byte
+	err = tx.QueryRow(ctx, `SELECT tbs_sealed FROM issuance_intents WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), in.id).Scan(&sealed)
+	if err != nil {
+		return pki.Ticket{}, fmt.Errorf("issuance: restore: %w", err)
+	}
+	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return pki.Ticket{}, err
+	}
+	tbs, err := keys.Open("issuance_intents.tbs", in.id, sealed)
+	if err != nil {
+		return pki.Ticket{}, err
+	}
+	return pki.Restore(tbs, is.Certificate.X509())
 }

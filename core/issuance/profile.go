@@ -2,12 +2,14 @@ package issuance
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
+	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/fault"
 	"certsaas/core/order"
@@ -68,8 +70,11 @@ func validity(p tenant.Product, years int, now, old time.Time) (notBefore, notAf
 }
 
 // Backdated issues a certificate of a product whose term began in the past, for a demonstration key that is due for
-// renewal. It signs directly: no order stands behind it, and the caller imports it.
+// renewal. It signs directly: no order stands behind it, and the caller imports it. For the program itself only.
 func (s *Service) Backdated(ctx context.Context, p tenant.Product, csr pki.CSR, values map[string]string, from time.Time) (pki.Certificate, uuid.UUID, error) {
+	if authz.From(ctx).Kind != authz.SystemKind {
+		return pki.Certificate{}, uuid.Nil, fault.New(fault.Denied, "authz.denied")
+	}
 	is, err := s.CA.Issuer(csr.Algorithm())
 	if err != nil {
 		return pki.Certificate{}, uuid.Nil, err
@@ -83,7 +88,7 @@ func (s *Service) Backdated(ctx context.Context, p tenant.Product, csr pki.CSR, 
 	if err != nil {
 		return pki.Certificate{}, uuid.Nil, err
 	}
-	serial, err := newSerial()
+	serial, err := pki.NewSerial(rand.Reader)
 	if err != nil {
 		return pki.Certificate{}, uuid.Nil, err
 	}

@@ -33,6 +33,7 @@ import (
 	"certsaas/core/outbox"
 	"certsaas/core/payment"
 	"certsaas/core/payment/demopay"
+	"certsaas/core/reminder"
 	"certsaas/core/review"
 	"certsaas/core/rules"
 	"certsaas/core/staff"
@@ -76,6 +77,7 @@ type Platform struct {
 	Delivery  *delivery.Service
 	Invoices  *invoice.Service
 	Notify    *notify.Service
+	Reminders *reminder.Service
 	Outbox    *outbox.Worker
 	Sealer    *audit.Sealer
 	DemoPay   *demopay.Provider // nil without Demo
@@ -219,10 +221,12 @@ func (p *Platform) certificates(ctx context.Context) error {
 func (p *Platform) messages() {
 	p.Notify = notify.New(notify.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Reviews: p.Reviews,
 		Shipments: p.Delivery, Texts: p.Bundle, Sender: p.Sender, Site: p.Sites.Portal})
+	p.Reminders = reminder.New(reminder.Deps{DB: p.DB, Clock: p.Clock, Vault: p.Vault, Authz: p.Authz, Calendar: p.Calendar, Tenants: p.Tenants, Accounts: p.Accounts,
+		Orders: p.Orders, Materials: p.Materials, Issuance: p.Issuance, Notify: p.Notify, Texts: p.Bundle, Site: p.Sites.Portal})
 	follow := map[string][]func(context.Context, uuid.UUID, uuid.UUID) error{
 		"order.submit":   {p.Reviews.Automatic},
 		"order.resubmit": {p.Reviews.Automatic},
-		"order.paid":     {p.Reviews.Automatic, p.Invoices.Request},
+		"order.paid":     {p.Reviews.Automatic, p.Issuance.Approved, p.Invoices.Request},
 		"order.approve":  {p.Issuance.Approved, p.Invoices.Request},
 		"order.keep":     {p.Invoices.Request},
 		"order.refunded": {p.Invoices.Withdraw},

@@ -135,7 +135,7 @@ func (v Verdict) check(o order.Order, p tenant.Product, facts map[string]string)
 	if !v.Approve && len(v.Remarks) == 0 {
 		fields = append(fields, fault.At("remarks", "review.need_remark"))
 	}
-	visible := p.Form.Visible(o.Answers, facts)
+	visible := p.FormAt("order").Visible(o.Answers, facts)
 	for _, r := range v.Remarks {
 		switch n := utf8.RuneCountInString(strings.TrimSpace(r.Reason)); {
 		case !visible[r.Target]:
@@ -157,6 +157,9 @@ func (v Verdict) check(o order.Order, p tenant.Product, facts map[string]string)
 
 // settle writes the round and advances the order, in the caller's transaction.
 func (s *Service) settle(ctx context.Context, tx *db.Tx, o *order.Order, v Verdict) error {
+	for i := range v.Remarks {
+		v.Remarks[i].Reason = strings.TrimSpace(v.Remarks[i].Reason)
+	}
 	if err := s.insert(ctx, tx, *o, v); err != nil {
 		return err
 	}
@@ -261,8 +264,9 @@ func (s *Service) Remarks(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]
 	return rounds[len(rounds)-1].Remarks, nil
 }
 
-// Automatic gives the verdict of a product whose review an automatic check may pass, if the order waits for one.
-// It answers an outbox event; a second delivery finds the order moved on and does nothing.
+// Automatic gives the verdict of a product whose review an automatic check may pass, if the order waits for one and no
+// person has judged it: what a person refused, a person looks at again. It answers an outbox event; a second delivery
+// finds the order moved on and does nothing.
 func (s *Service) Automatic(ctx context.Context, tenantID, orderID uuid.UUID) error {
 	return s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
 		o, err := s.Orders.LoadForUpdate(ctx, tx, orderID)
@@ -275,6 +279,12 @@ func (s *Service) Automatic(ctx context.Context, tenantID, orderID uuid.UUID) er
 		}
 		p, err := s.product(ctx, o)
 		if err != nil || p.Review.Mode != "auto_when_checks_pass" {
+			return err
+		}
+		var judged bool
+		err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM reviews WHERE tenant_id = $1 AND order_id = $2 AND reviewer_id IS NOT NULL)`,
+			tx.Tenant(), o.ID).Scan(&judged)
+		if err != nil || judged {
 			return err
 		}
 		facts, err := s.Orders.Facts(ctx, tx, o)
