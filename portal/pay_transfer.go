@@ -111,10 +111,14 @@ func (p *Portal) takeSlip(c *fiber.Ctx, x paying) (paying, error) {
 
 // atFile puts an error about the picture beside the tile.
 func atFile(err error) error {
-	if f := fault.From(err); f != nil && len(f.Fields) == 0 && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
-		return fault.InvalidFields(fault.Field{Name: "file", ID: f.ID, Args: f.Args})
+	f := fault.From(err)
+	if f == nil || (f.Kind != fault.Invalid && f.Kind != fault.TooLarge) {
+		return err
 	}
-	return err
+	if len(f.Fields) > 0 {
+		return fault.InvalidFields(fault.Field{Name: "file", ID: f.Fields[0].ID, Args: f.Fields[0].Args})
+	}
+	return fault.InvalidFields(fault.Field{Name: "file", ID: f.ID, Args: f.Args})
 }
 
 func (p *Portal) storeSlip(c *fiber.Ctx, o order.Order, h *multipart.FileHeader) (material.File, error) {

@@ -139,7 +139,7 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 	_, title, text := sentences(err, status, p.Print)
 	var b bytes.Buffer
 	view := ui.ErrorPage(ui.ErrorProps{Status: status, Title: title, Text: text, RequestID: rid, Home: "/", Login: status == fiber.StatusUnauthorized, Console: SiteOf(c) != nil && SiteOf(c).Side == Console})
-	if e := view.Render(ui.With(c.UserContext(), p), &b); e != nil {
+	if e := view.Render(ui.With(context.WithoutCancel(c.UserContext()), p), &b); e != nil { // the handler's deadline has ended with it
 		slog.Error("error page failed", "request_id", rid, "error", e.Error())
 		b.Reset()
 		b.WriteString(fallback)
