@@ -20,6 +20,7 @@ import (
 	"certsaas/core/notify/channel"
 	"certsaas/core/order"
 	"certsaas/core/payment"
+	"certsaas/core/reminder"
 	"certsaas/core/review"
 	"certsaas/core/rules"
 	"certsaas/core/staff"
@@ -32,7 +33,7 @@ import (
 func Sentences(pages ...fs.FS) (*i18n.Bundle, error) {
 	all := []fs.FS{
 		account.Messages, password.Messages, throttle.Messages, channel.Messages, authz.Messages, db.Messages, delivery.Messages, form.Messages, guide.Messages, invoice.Messages,
-		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, payment.Messages, review.Messages,
+		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, payment.Messages, reminder.Messages, review.Messages,
 		rules.Messages, staff.Messages, tenant.Messages, ui.Messages, web.Messages,
 	}
 	return i18n.New(append(all, pages...)...)

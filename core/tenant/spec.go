@@ -12,6 +12,7 @@ type Spec struct {
 	Hosts     []string  `yaml:"hosts"`
 	Names     Names     `yaml:"names" need:"yes"`
 	Languages []string  `yaml:"languages" need:"yes" oneof:"zh-CN en"`
+	Timezone  string    `yaml:"timezone"` // IANA name; empty: Asia/Shanghai. Reminders and quiet hours go by it
 	Contact   Contact   `yaml:"contact" need:"yes"`
 	Theme     Theme     `yaml:"theme" need:"yes"`
 	CA        i18n.Text `yaml:"ca" need:"yes"`

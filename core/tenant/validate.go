@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"certsaas/core/web/theme"
 )
@@ -86,6 +87,9 @@ func (v *validator) spec() {
 		if !hostForm.MatchString(h) {
 			v.bad(fmt.Sprintf("tenant.hosts[%d]", i), fmt.Sprintf("%q is not a host name", h), "write it in small letters, without https:// and port, as in keys.example.com")
 		}
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil {
+		v.bad("tenant.timezone", fmt.Sprintf("there is no time zone %q", s.Timezone), "write its IANA name, as in Asia/Shanghai, or leave it out")
 	}
 	for i, id := range s.Accounts.Agreements {
 		v.known(fmt.Sprintf("tenant.accounts.agreements[%d]", i), id, slices.Collect(maps.Keys(v.doc.Agreements)), "agreement")

@@ -1,0 +1,130 @@
+package reminder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"certsaas/core/clock"
+	"certsaas/core/tenant"
+)
+
+// catchUp is how many days a reminder may be late and still be written: longer than any outage, shorter than a nuisance.
+const catchUp = 31
+
+// Quiet hours, and when the day's messages begin (domain §10).
+const (
+	quietUntil  = 9  // o'clock
+	quietFrom   = 21 //
+	beginHour   = 9
+	beginMinute = 30
+)
+
+// rule is one offset of one product over one channel, as today's release has it.
+type rule struct {
+	tenant  uuid.UUID
+	product string
+	offset  int  // days before the end
+	next    *int // the next, more urgent offset; nil for the last
+	channel string
+	renews  bool // a renewal order belongs to it
+}
+
+// urgent offsets do not wait for a working day.
+func urgent(offset int) bool { return offset >= -1 && offset <= 1 }
+
+// event is the tenant's message for an offset.
+func event(offset int) string {
+	switch {
+	case offset > 0:
+		return "remind_before"
+	case offset == 0:
+		return "remind_today"
+	}
+	return "remind_after"
+}
+
+// rulesOf lists what a tenant's release says about reminders: of products that end with a certificate, over the channels
+// that the product names for the event too.
+func rulesOf(t *tenant.Tenant) []rule {
+	var out []rule
+	for _, p := range t.Products() {
+		if !p.Issues() {
+			continue
+		}
+		offsets := slices.Clone(p.Reminder.Offsets)
+		slices.SortFunc(offsets, func(a, b int) int { return b - a })
+		for i, o := range offsets {
+			var next *int
+			if i+1 < len(offsets) {
+				next = &offsets[i+1]
+			}
+			for _, c := range p.Reminder.Channels {
+				if !p.Notifies(event(o), c) || !hasText(t, event(o), c) {
+					continue
+				}
+				out = append(out, rule{tenant: t.ID(), product: p.Code, offset: o, next: next, channel: c, renews: p.RenewedBy != ""})
+			}
+		}
+	}
+	return out
+}
+
+func hasText(t *tenant.Tenant, event, channel string) bool {
+	m, ok := t.Message(event)
+	if channel == "email" {
+		return ok && len(m.Email.Body) > 0 && len(m.Email.Subject) > 0
+	}
+	return ok && len(m.SMS) > 0
+}
+
+// digest tells one plan from another.
+func digest(rules []rule, zone string) string {
+	h := sha256.New()
+	fmt.Fprintln(h, zone)
+	for _, r := range rules {
+		fmt.Fprintln(h, r.product, r.offset, r.channel, r.renews)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// dueBefore is the instant before which a certificate must end for its offset to be due on day, in zone.
+func dueBefore(day clock.Date, offset int, zone *time.Location) time.Time {
+	return day.AddDays(offset+1).At(0, 0, zone)
+}
+
+// timing is when a reminder that is written now may go out.
+type timing struct {
+	now     time.Time  // of urgent ones: today, not before the day begins
+	later   time.Time  // of the others: the next working day …
+	laterOn clock.Date // … unless a more urgent one is due by then
+}
+
+// timingAt computes it. It never gives an instant within quiet hours.
+func timingAt(now time.Time, zone *time.Location, calendar *clock.Calendar) timing {
+	day := clock.CivilDate(now, zone)
+	if now.In(zone).Hour() >= quietFrom {
+		day = day.AddDays(1)
+	}
+	t := timing{now: latest(now, day.At(beginHour, beginMinute, zone))}
+	t.laterOn = calendar.NextWorkday(day)
+	t.later = latest(now, t.laterOn.At(beginHour, beginMinute, zone))
+	return t
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// quiet tells whether nobody is to be disturbed now.
+func quiet(now time.Time, zone *time.Location) bool {
+	h := now.In(zone).Hour()
+	return h < quietUntil || h >= quietFrom
+}
