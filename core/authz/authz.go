@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,19 +35,34 @@ var Messages embed.FS
 // machine so busy that the process does not get its turn, where a refusal would be wrong.
 const deadline = time.Second
 
-// Authorizer answers Check from the compiled policy. It is immutable and safe
-// for concurrent use.
+// Authorizer answers Check from the policy: by its table of decisions, or by OPA
+// for what the table does not hold. It is safe for concurrent use.
 type Authorizer struct {
-	query rego.PreparedEvalQuery
+	table *table                                 // nil when it was made from another policy
+	query func() (rego.PreparedEvalQuery, error) // compiles the policy when first asked
 	hash  string
 }
 
-// New compiles the embedded policy.
+// New opens the embedded policy. Without a table that was made from it, it is
+// compiled at once.
 func New(ctx context.Context) (*Authorizer, error) {
 	modules, roles, hash, err := load(policyFS)
 	if err != nil {
 		return nil, err
 	}
+	a := &Authorizer{hash: hash, query: sync.OnceValues(func() (rego.PreparedEvalQuery, error) { return compile(modules, roles) })}
+	if a.table, err = openTable(hash); err != nil {
+		return nil, err
+	}
+	if a.table == nil {
+		slog.WarnContext(ctx, "the policy's table is stale; OPA is asked each time", "policy", hash)
+		_, err = a.query()
+	}
+	return a, err
+}
+
+// compile prepares the policy's modules.
+func compile(modules map[string]string, roles map[string]any) (rego.PreparedEvalQuery, error) {
 	opts := []func(*rego.Rego){
 		rego.Query("data.authz.decision"),
 		rego.Capabilities(Capabilities()),
@@ -59,11 +75,11 @@ func New(ctx context.Context) (*Authorizer, error) {
 			opts = append(opts, rego.Module(name, src))
 		}
 	}
-	query, err := rego.New(opts...).PrepareForEval(ctx)
+	query, err := rego.New(opts...).PrepareForEval(context.Background()) // once for all callers, so not bound to one
 	if err != nil {
-		return nil, fmt.Errorf("authz: compile policy: %w", err)
+		return query, fmt.Errorf("authz: compile policy: %w", err)
 	}
-	return &Authorizer{query: query, hash: hash}, nil
+	return query, nil
 }
 
 // load reads the policy's modules and its table of roles, with one digest over
@@ -151,6 +167,19 @@ type decision struct {
 }
 
 func (a *Authorizer) decide(ctx context.Context, p Principal, action string, res Resource) (decision, error) {
+	if err := ctx.Err(); err != nil {
+		return decision{}, fmt.Errorf("authz: evaluate: %w", err)
+	}
+	if a.table != nil {
+		if d, ok := a.table.decide(p, action, res); ok {
+			return d, nil
+		}
+	}
+	return a.ask(ctx, p, action, res)
+}
+
+// ask evaluates the policy.
+func (a *Authorizer) ask(ctx context.Context, p Principal, action string, res Resource) (decision, error) {
 	input, err := ast.InterfaceToValue(map[string]any{
 		"principal": map[string]any{
 			"kind": string(p.Kind), "id": text(p.ID), "name": p.Name, "roles": nonNil(p.Roles), "tenant": text(p.Tenant),
@@ -172,7 +201,11 @@ func (a *Authorizer) eval(ctx context.Context, input ast.Value) (decision, error
 	if err := ctx.Err(); err != nil {
 		return decision{}, fmt.Errorf("authz: evaluate: %w", err)
 	}
-	rs, err := a.query.Eval(ctx, rego.EvalParsedInput(input))
+	query, err := a.query()
+	if err != nil {
+		return decision{}, err
+	}
+	rs, err := query.Eval(ctx, rego.EvalParsedInput(input))
 	if err != nil {
 		return decision{}, fmt.Errorf("authz: evaluate: %w", err)
 	}
