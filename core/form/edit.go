@@ -21,8 +21,9 @@ func (f Form) Diff(before, after Answers) []Change {
 	return out
 }
 
-// Editable is which fields open after a rejection: the refused ones, and those
-// whose being asked, source or rule hangs on a refused one; everything else stays
+// Editable is which fields open after a rejection: the refused ones, those whose
+// being asked, source or rule hangs on a refused one, and the letter when an answer
+// is refused, because what it prints may become void; everything else stays
 // locked (req K44, decision 7). Use it as Env.Open with Env.Prior.
 func (f Form) Editable(refused []string) map[string]bool {
 	open := map[string]bool{}
@@ -43,6 +44,9 @@ func (f Form) Editable(refused []string) map[string]bool {
 }
 
 func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {
+	if fd.Type == Letter && f.opensAnswer(open) {
+		return true
+	}
 	names := append(fd.VisibleWhen.Fields(), fd.RequiredWhen.Fields()...)
 	names = append(names, g.VisibleWhen.Fields()...)
 	if fd.By != "" {
@@ -55,6 +59,16 @@ func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {
 	}
 	for _, n := range names {
 		if open[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// opensAnswer tells whether anything that is typed is open.
+func (f Form) opensAnswer(open map[string]bool) bool {
+	for _, fd := range f.Fields() {
+		if open[fd.Key] && !fd.IsFile() {
 			return true
 		}
 	}
