@@ -1,0 +1,430 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/uuid"
+
+	"certsaas/console"
+	"certsaas/core/account"
+	"certsaas/core/authz"
+	"certsaas/core/db"
+	"certsaas/core/form"
+	"certsaas/core/material"
+	"certsaas/core/material/materialtest"
+	"certsaas/core/order"
+	"certsaas/core/payment"
+	"certsaas/core/platform"
+	"certsaas/core/platform/platformtest"
+	"certsaas/core/staff"
+	"certsaas/core/tenant"
+	"certsaas/core/web"
+	"certsaas/scheduler"
+)
+
+const consoleHost = "console.localhost:8080"
+
+// rig is a platform with its console, staff of every role, and a dealer at each tenant.
+type rig struct {
+	*platformtest.World
+	srv     *web.Server
+	people  map[string]staff.Enrolment // by log-in
+	secrets map[string]string
+}
+
+// newRig opens a platform with its console. Second finance and reviewer persons are there for what two persons must do.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	w := platformtest.New(t, console.Messages)
+	r := &rig{World: w, people: map[string]staff.Enrolment{}, secrets: map[string]string{}}
+	r.serve(t)
+	ctx := authz.WithPrincipal(t.Context(), authz.System("test/staff"))
+	for _, p := range []struct{ login, name, role string }{
+		{"reviewer", "演示审核员", authz.RoleReviewer}, {"reviewer2", "演示审核员乙", authz.RoleReviewer}, {"finance", "演示财务", authz.RoleFinance},
+		{"finance2", "演示财务乙", authz.RoleFinance}, {"producer", "演示制证员", authz.RoleProducer}, {"onboarding", "演示接入员", authz.RoleOnboarding},
+		{"admin", "演示管理员", authz.RoleAdmin}, {"auditor", "演示审计员", authz.RoleAuditor},
+	} {
+		e, err := w.Staff.Add(ctx, staff.NewPerson{Login: p.login, Name: p.name, Password: platform.DemoStaffPassword, Roles: []string{p.role}, Secret: platform.DemoSecret(p.login)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.people[p.login], r.secrets[p.login] = e, platform.DemoSecret(p.login)
+	}
+	return r
+}
+
+// serve mounts the console on a server of its own.
+func (r *rig) serve(t *testing.T) {
+	a := r.Platform
+	srv, err := web.New(web.Config{Secret: bytes.Repeat([]byte{7}, 32), Hosts: a.Sites.Hosts(), Bundle: a.Bundle, Authorizer: a.Authz, Sessions: a.Sessions, Now: r.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := console.Deps{
+		DB: a.DB, Clock: r.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders, Accounts: a.Accounts,
+		Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery,
+		Invoices: a.Invoices, Notify: a.Notify, Server: srv, Demo: true, Site: a.Sites.Portal,
+		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
+			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), r.Clock.Now())
+			var out []console.JobHealth
+			for _, h := range list {
+				out = append(out, console.JobHealth(h))
+			}
+			return out, err
+		},
+	}
+	for _, s := range platform.DemoStaff {
+		d.DemoHints = append(d.DemoHints, console.Hint{Login: s.Login, Name: s.Name, Password: platform.DemoStaffPassword, Secret: platform.DemoSecret(s.Login)})
+	}
+	if err := srv.Mount(console.New(d).Routes(), web.Console); err != nil {
+		t.Fatal(err)
+	}
+	srv.Seal()
+	r.srv = srv
+}
+
+// browser is one person's browser.
+type browser struct {
+	t       *testing.T
+	r       *rig
+	cookies map[string]string
+	csrf    string
+	at      string // path of the last page
+}
+
+func (r *rig) browser(t *testing.T) *browser {
+	return &browser{t: t, r: r, cookies: map[string]string{}}
+}
+
+// staff is a browser in which a person is logged in by both factors.
+func (r *rig) login(t *testing.T, login string) *browser {
+	t.Helper()
+	b := r.browser(t)
+	b.get("/login", 200)
+	b.post("/login", url.Values{"login": {login}, "password": {platform.DemoStaffPassword}}, 303)
+	r.Clock.Shift(31e9) // the code of a step is good once
+	code, err := staff.TOTPNow(r.secrets[login], r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.get("/login/code", 200)
+	b.post("/login/code", url.Values{"code": {code}}, 303)
+	return b
+}
+
+// page is an answer.
+type page struct {
+	*goquery.Document
+	status   int
+	location string
+	body     string
+	header   http.Header
+}
+
+func (b *browser) do(req *http.Request) page {
+	b.t.Helper()
+	req.Host = consoleHost
+	for name, value := range b.cookies {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	res, err := b.r.srv.App().Test(req, -1)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range res.Cookies() {
+		if c.MaxAge < 0 || c.Value == "" {
+			delete(b.cookies, c.Name)
+			continue
+		}
+		b.cookies[c.Name] = c.Value
+	}
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if token, ok := doc.Find("meta[name=csrf]").Attr("content"); ok {
+		b.csrf = token
+	}
+	return page{Document: doc, status: res.StatusCode, location: res.Header.Get("Location"), body: string(body), header: res.Header}
+}
+
+func (b *browser) get(path string, want int) page {
+	b.t.Helper()
+	p := b.do(httptest.NewRequest(http.MethodGet, path, nil))
+	return b.expect("GET "+path, p, want)
+}
+
+func (b *browser) post(path string, form url.Values, want int) page {
+	b.t.Helper()
+	if form == nil {
+		form = url.Values{}
+	}
+	form.Set("_csrf", b.csrf)
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.expect("POST "+path, b.do(req), want)
+}
+
+// json posts as our scripts do.
+func (b *browser) json(path, body string, want int) page {
+	b.t.Helper()
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-CSRF-Token", b.csrf)
+	req.Header.Set("X-Requested-With", "fetch")
+	return b.expect("POST "+path, b.do(req), want)
+}
+
+func (b *browser) upload(path string, form map[string]string, file []byte, want int) page {
+	b.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	form["_csrf"] = b.csrf
+	for k, v := range form {
+		_ = w.WriteField(k, v)
+	}
+	if file != nil {
+		f, _ := w.CreateFormFile("file", "invoice.pdf")
+		_, _ = f.Write(file)
+	}
+	_ = w.Close()
+	req := httptest.NewRequest(http.MethodPost, path, &body)
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	return b.expect("POST "+path, b.do(req), want)
+}
+
+func (b *browser) expect(what string, p page, want int) page {
+	b.t.Helper()
+	if p.status != want {
+		text := strings.Join(strings.Fields(p.Find("main, .error-page, body").First().Text()), " ")
+		b.t.Fatalf("%s: %d (→ %s), want %d: %.600s", what, p.status, p.location, want, text)
+	}
+	return p
+}
+
+// text is the text of what a selector finds, blanks folded.
+func (p page) text(selector string) string {
+	return strings.Join(strings.Fields(p.Find(selector).Text()), " ")
+}
+
+// dealer is the account of a mobile at a tenant.
+func (r *rig) dealer(t *testing.T, tn *tenant.Tenant, mobile string) account.Account {
+	t.Helper()
+	var a account.Account
+	err := r.DB.WithTenant(r.As(authz.System("test/dealer")), tn.ID(), func(ctx context.Context, tx *db.Tx) (err error) {
+		a, _, err = r.Accounts.FindOrCreate(ctx, tx, mobile)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// placed is an order on its way, and the context of its owner.
+type placed struct {
+	order.Order
+	ctx  context.Context
+	slug string
+}
+
+func (p placed) path(desk string) string {
+	return "/orders/" + p.slug + "/" + p.ID.String() + desk
+}
+
+// draft fills the form of a product in, pictures and letter included; change may alter the sample.
+func (r *rig) draft(t *testing.T, slug string, product int, change form.Answers) placed {
+	t.Helper()
+	tn := r.Tenant(slug)
+	p := tn.Products()[product]
+	mobile := change["mobile"]
+	if mobile == "" {
+		mobile = "13800138000"
+	}
+	a := r.dealer(t, tn, mobile)
+	ctx := r.As(a.Principal())
+	source := func(path string) string {
+		if path == "account.mobile" {
+			return mobile
+		}
+		return ""
+	}
+	o, err := r.Orders.Start(ctx, order.Begin{Tenant: tn, Product: p, Account: a.ID, Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := form.Answers{"mobile": mobile}
+	for k, v := range change {
+		typed[k] = v
+	}
+	for seed := range 12 {
+		for k, v := range p.Form.Sample(seed, form.SampleEnv()) {
+			if _, there := typed[k]; !there {
+				typed[k] = v
+			}
+		}
+	}
+	x := placed{Order: o, ctx: ctx, slug: slug}
+	r.answer(t, &x, p, typed)
+	return x
+}
+
+// answer saves every step, then uploads what the form asks for.
+func (r *rig) answer(t *testing.T, x *placed, p tenant.Product, typed form.Answers) {
+	t.Helper()
+	save := func() {
+		for _, st := range p.StepsAt("order") {
+			o, res, err := r.Orders.SaveStep(x.ctx, x.Tenant, x.ID, st.ID, typed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pr := range res.Problems {
+				if fd, _ := p.Form.Field(pr.Field); !fd.IsFile() {
+					t.Fatalf("%s: %s: %s %v", st.ID, pr.Field, pr.ID, pr.Args)
+				}
+			}
+			x.Order = o
+		}
+	}
+	save()
+	r.upload(t, *x, p)
+}
+
+// upload hands in a picture for every file field that is asked for.
+func (r *rig) upload(t *testing.T, x placed, p tenant.Product) {
+	t.Helper()
+	o, err := r.Orders.Find(x.ctx, x.Tenant, x.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range p.Form.Fields() {
+		if !fd.IsFile() || !p.Form.Visible(o.Answers, nil)[fd.Key] || (o.State == order.Rejected && fd.Type != form.Letter) {
+			continue
+		}
+		pic := materialtest.Page{Text: fd.Label.In("zh-CN") + " " + o.Organisation() + " 演示样张 " + o.Number, Seal: true}
+		if fd.Type == form.Letter {
+			l, err := r.Letters.Current(x.ctx, x.Tenant, x.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pic.QR = l.Payload
+		}
+		if _, err := r.Materials.Upload(x.ctx, x.Tenant, x.ID, fd.Key, fd.Key+".jpg", pic.JPEG(t)); err != nil {
+			t.Fatalf("%s: %v", fd.Key, err)
+		}
+	}
+}
+
+// submitted is a draft handed in.
+func (r *rig) submitted(t *testing.T, slug string, product int, change form.Answers) placed {
+	t.Helper()
+	x := r.draft(t, slug, product, change)
+	p, _ := r.Tenant(slug).Product(x.Product)
+	agreed := ""
+	if p.Confirm.Agreement != "" {
+		agreed = p.Confirm.Agreement
+	}
+	o, err := r.Orders.Submit(x.ctx, x.Tenant, x.ID, order.Submission{Agreed: agreed, Account: x.Account})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Order = o
+	return x
+}
+
+// inReview is an order that is paid and waits for a reviewer.
+func (r *rig) inReview(t *testing.T, slug string, product int, change form.Answers) placed {
+	t.Helper()
+	x := r.submitted(t, slug, product, change)
+	if x.State == order.AwaitingPayment {
+		pay, err := r.Payments.Begin(x.ctx, x.Tenant, x.ID, payment.Alipay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tn := r.Tenant(slug)
+		code, ok := r.DemoPay.Code(pay.Payee, pay.Channel, pay.OutTradeNo)
+		if !ok {
+			t.Fatalf("%s has no trade %s", tn.Slug(), pay.OutTradeNo)
+		}
+		if err := r.DemoPay.Pay(code); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Payments.Check(x.ctx, x.Tenant, x.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Drain()
+	return r.again(t, x, order.InReview)
+}
+
+// again reads an order anew and checks where it stands.
+func (r *rig) again(t *testing.T, x placed, want order.State) placed {
+	t.Helper()
+	o, err := r.Orders.Find(x.ctx, x.Tenant, x.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.State != want {
+		t.Fatalf("order %s is %s, want %s", o.Number, o.State, want)
+	}
+	x.Order = o
+	return x
+}
+
+// voucher hands a transfer voucher in.
+func (r *rig) voucher(t *testing.T, x placed, payer string, fen int64) payment.Voucher {
+	t.Helper()
+	pic := materialtest.Page{Text: "电子回单 演示样张 " + x.Number}
+	f, err := r.Materials.Upload(x.ctx, x.Tenant, x.ID, material.Voucher, "voucher.jpg", pic.JPEG(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := r.Payments.SubmitVoucher(x.ctx, x.Tenant, x.ID, payment.VoucherInput{PayerName: payer, PayerLast4: "1234", Remark: x.Number, AmountFen: fen,
+		TransferredOn: today(r), File: f.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// audited counts the trail's entries of an action about an order.
+func (r *rig) audited(t *testing.T, action string, id uuid.UUID) int {
+	t.Helper()
+	var n int
+	err := r.DB.WithSystem(r.As(authz.System("test/audit")), "test/audit", func(ctx context.Context, tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT count(*) FROM audit_entries WHERE action = $1 AND resource = $2`, action, "order/"+id.String()).Scan(&n)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// checks are the checklist of a desk, all ticked.
+func checks(p page) url.Values {
+	v := url.Values{"version": {p.Find("#verdict input[name=version]").AttrOr("value", "")}}
+	p.Find("input[name=check]").Each(func(_ int, s *goquery.Selection) { v.Add("check", s.AttrOr("value", "")) })
+	return v
+}
+
+func must(t *testing.T, ok bool, format string, args ...any) {
+	t.Helper()
+	if !ok {
+		t.Error(fmt.Sprintf(format, args...))
+	}
+}
