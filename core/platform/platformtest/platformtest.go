@@ -31,6 +31,16 @@ type World struct {
 // New opens a platform. pages are the message files of the pages under test.
 func New(t *testing.T, pages ...fs.FS) *World {
 	t.Helper()
+	w := open(t, pages...)
+	if err := w.InstallPacks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// open is New without any tenant.
+func open(t *testing.T, pages ...fs.FS) *World {
+	t.Helper()
 	clk := clock.NewShifted(clock.System())
 	clk.SetNow(Start)
 	bundle, err := platform.Sentences(pages...)
@@ -45,11 +55,7 @@ func New(t *testing.T, pages ...fs.FS) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{Platform: p, T: t, Clock: clk, SMS: sms}
-	if err := p.InstallPacks(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return &World{Platform: p, T: t, Clock: clk, SMS: sms}
 }
 
 // Tenant is an installed tenant by slug.
