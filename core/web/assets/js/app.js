@@ -202,14 +202,16 @@
     next();
   };
 
-  // A second press of the same submit does nothing while the first is on its way.
+  // A second press of the same button does nothing while the first is on its
+  // way. Another button of the form may go: the first may have saved a file only.
+  const sent = new WeakMap();
   document.addEventListener("submit", (e) => {
     const form = e.target;
-    if (form.dataset.sent && form.method === "post") { e.preventDefault(); return; }
-    form.dataset.sent = "1";
-    setTimeout(() => { delete form.dataset.sent; }, 8000);
+    if (form.method === "post" && sent.has(form) && sent.get(form) === e.submitter) { e.preventDefault(); return; }
+    sent.set(form, e.submitter);
+    setTimeout(() => { if (sent.get(form) === e.submitter) sent.delete(form); }, 8000);
   });
-  window.addEventListener("pageshow", () => all("form").forEach((f) => { delete f.dataset.sent; }));
+  window.addEventListener("pageshow", () => all("form").forEach((f) => sent.delete(f)));
 
   onFragment((node) => {
     all("[data-quantity]", node).forEach(quantity);
