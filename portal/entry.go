@@ -1,14 +1,18 @@
 package portal
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"certsaas/core/fault"
 	"certsaas/core/form"
 	"certsaas/core/i18n"
 	"certsaas/core/order"
+	"certsaas/core/rules"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
@@ -77,9 +81,13 @@ func (p *Portal) showEntry(c *fiber.Ctx, item tenant.Product) error {
 		}
 	}
 	v.Facts = entryFacts(t, item, say)
-	if who(c) == [16]byte{} && item.Account == "register_first" {
-		next := "?next=" + url.QueryEscape(entryPath(item))
+	next := "?next=" + url.QueryEscape(entryPath(item))
+	switch {
+	case who(c) != uuid.Nil:
+	case item.Account == "register_first":
 		v.Register, v.Login = "/register"+next, "/login"+next
+	case slices.Contains(aboutOld, item.Service): // what is known of the key comes with the login
+		v.Login = "/login" + next
 	}
 	drafts, err := p.ownDrafts(c, item)
 	if err != nil {
@@ -103,7 +111,7 @@ func (p *Portal) ownDrafts(c *fiber.Ctx, item tenant.Product) ([]order.Order, er
 	if err != nil {
 		return nil, err
 	}
-	if id := who(c); id != [16]byte{} {
+	if id := who(c); id != uuid.Nil {
 		own, _, err := p.Orders.List(c.UserContext(), site.Tenant, order.Filter{Account: id, States: []order.State{order.Draft}, Product: item.Code})
 		if err != nil {
 			return nil, err
@@ -123,17 +131,33 @@ func (p *Portal) ownDrafts(c *fiber.Ctx, item tenant.Product) ([]order.Order, er
 func (p *Portal) card(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i18n.Printer) (productCard, error) {
 	l := say.Locale()
 	v := productCard{Name: item.Name.In(l), Summary: item.Summary.In(l), Href: entryPath(item)}
-	q, err := p.Rules.Price(c.UserContext(), t.Case(item, item.Form.Initial(form.Env{Now: p.Clock.Now()}), map[string]string{"old_key": "expired"}))
-	switch {
-	case err != nil:
-		return v, err
-	case item.Free():
+	if item.Free() {
 		v.Price = say.T("portal.free")
-	default:
-		v.Price = ui.Money(q.TotalFen)
-		for _, line := range q.Lines {
-			v.Whys = append(v.Whys, line.Why.In(l))
+		return v, nil
+	}
+	first := item.Form.Initial(form.Env{Now: p.Clock.Now()})
+	var low, high *rules.Quote
+	for _, state := range tenant.Facts["old_key"] { // what it costs may depend on the key the applicant holds
+		q, err := p.Rules.Price(c.UserContext(), t.Case(item, first, map[string]string{"old_key": state}))
+		if err != nil {
+			continue // not sold in that case
 		}
+		if low == nil || q.TotalFen < low.TotalFen {
+			low = &q
+		}
+		if high == nil || q.TotalFen > high.TotalFen {
+			high = &q
+		}
+	}
+	if low == nil {
+		return v, fmt.Errorf("portal: %s has no price", item.Code)
+	}
+	v.Price = ui.Money(low.TotalFen)
+	if high.TotalFen > low.TotalFen {
+		v.Price = say.T("portal.from_price", "Price", v.Price)
+	}
+	for _, line := range low.Lines {
+		v.Whys = append(v.Whys, line.Why.In(l))
 	}
 	return v, nil
 }
@@ -163,10 +187,10 @@ func atHand(t *tenant.Tenant, item tenant.Product, say i18n.Printer) []string {
 func entryFacts(t *tenant.Tenant, item tenant.Product, say i18n.Printer) []ui.Datum {
 	var out []ui.Datum
 	if item.Issues() {
-		out = append(out, ui.Datum{Label: say.T("portal.term"), Value: say.T("portal.years", "Count", max(item.Term.Default, 1))})
+		out = append(out, ui.Datum{Label: say.T("portal.term"), Value: say.T("portal.years", "Years", max(item.Term.Default, 1))})
 	}
 	if d := item.Review.SLAWorkdays; d > 0 {
-		out = append(out, ui.Datum{Label: say.T("portal.takes"), Value: say.T("portal.workdays", "Count", d)})
+		out = append(out, ui.Datum{Label: say.T("portal.takes"), Value: say.T("portal.workdays", "Days", d)})
 	}
 	out = append(out, ui.Datum{Label: say.T("portal.receive"), Value: say.T("portal.receive_" + item.Fulfilment)})
 	return append(out, ui.Datum{Label: say.T("portal.served_by"), Value: t.Operator().In(say.Locale())})

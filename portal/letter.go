@@ -90,7 +90,7 @@ func filled(template string, values map[string]string) []pdf.Span {
 	}
 	for i := range text {
 		if text[i].Underline && strings.TrimSpace(text[i].Text) == "" {
-			text[i].Text = "　　　"
+			text[i].Text = "　　"
 		}
 	}
 	return text

@@ -60,5 +60,6 @@ func (p *Portal) routesPlatform() []web.Route {
 		{Method: get, Path: "/createOrder", Handler: p.forwardCode},
 		{Method: get, Path: "/certsaas_cloud_portal", Handler: p.oldPortal},
 		{Method: get, Path: "/certsaas_cloud_console", Handler: p.oldConsole},
+		{Method: get, Path: "/login", Handler: p.oldConsole}, // whose login? the enterprise decides
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/form"
@@ -44,8 +45,9 @@ func (p *Portal) startOrder(c *fiber.Ctx) error {
 	if asked {
 		return web.Render(c, fiber.StatusOK, choosePage(p.chooseView(item, held, web.Printer(c))))
 	}
-	if account == uuid.Nil {
-		p.browser(c)
+	if old != nil && p.early(item, *old) {
+		web.Flash(c, ui.Warn, "portal.too_early", "Date", ui.Date(clock.RenewalOpensAt(old.NotAfter, policy(item))), "Until", ui.Date(old.NotAfter))
+		return web.Redirect(c, entryPath(item))
 	}
 	last, err := p.lastOrder(c, account)
 	if err != nil {
@@ -131,6 +133,15 @@ func chosen(held []issuance.Certificate, picked string) (old *issuance.Certifica
 	return nil, true
 }
 
+// early tells whether a renewal is not open yet for a certificate (decision 12).
+func (p *Portal) early(item tenant.Product, x issuance.Certificate) bool {
+	return item.Service == tenant.Renewal && clock.RenewalWindow(p.Clock.Now(), x.NotAfter, policy(item)).State == clock.RenewalEarly
+}
+
+func policy(item tenant.Product) clock.RenewalPolicy {
+	return clock.RenewalPolicy{OpenDays: item.Window.OpenDays, LateDays: item.Window.LateDays, CarryOver: item.Window.CarryOver, TermYears: max(item.Term.Default, 1)}
+}
+
 func (p *Portal) chooseView(item tenant.Product, held []issuance.Certificate, say i18n.Printer) chooseView {
 	v := chooseView{Title: say.T("portal.choose_certificate"), Kicker: item.Name.In(say.Locale()), Code: item.Code, Back: entryPath(item)}
 	for _, x := range held {
@@ -143,7 +154,12 @@ func (p *Portal) chooseView(item tenant.Product, held []issuance.Certificate, sa
 		if x.TokenSerial != "" {
 			help += " · " + say.T("portal.key_no", "Number", x.TokenSerial)
 		}
-		v.Options = append(v.Options, ui.Option{Value: x.ID.String(), Label: name, Help: help})
+		v.Options = append(v.Options, ui.Option{Value: x.ID.String(), Label: name, Help: help, Disabled: p.early(item, x)})
+	}
+	for _, o := range v.Options {
+		if !o.Disabled && v.Chosen == "" {
+			v.Chosen = o.Value
+		}
 	}
 	v.Options = append(v.Options, ui.Option{Value: "none", Label: say.T("portal.other_key"), Help: say.T("portal.other_key_help")})
 	return v

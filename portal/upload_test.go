@@ -55,7 +55,6 @@ func TestTiles(t *testing.T) {
 	grey.has(".checks", "红色印章", "二维码")
 }
 
-
 // A code on the page opens the phone's page; the picture appears on the desktop.
 // req: B36 K14
 func TestPhoneUpload(t *testing.T) {
