@@ -12,6 +12,7 @@ import (
 	"embed"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"certsaas/core/account"
@@ -19,6 +20,7 @@ import (
 	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/delivery"
+	"certsaas/core/fault"
 	"certsaas/core/invoice"
 	"certsaas/core/issuance"
 	"certsaas/core/letter"
@@ -101,7 +103,22 @@ func (k *Console) Routes() []web.Route {
 	} {
 		all = append(all, part...)
 	}
+	for i, r := range all {
+		if r.Action != "" {
+			all[i].Handler = staffOnly(r.Handler)
+		}
+	}
 	return all
+}
+
+// staffOnly keeps visitors out of pages whose action a portal grants to a visitor, too (order.view of his own draft).
+func staffOnly(h fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if authz.From(c.UserContext()).Kind != authz.Staff {
+			return fault.New(fault.Unauthenticated, "staff.needs_login")
+		}
+		return h(c)
+	}
 }
 
 // nobody is the id that names nothing.

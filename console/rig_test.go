@@ -34,33 +34,42 @@ import (
 
 const consoleHost = "console.localhost:8080"
 
-// rig is a platform with its console, staff of every role, and a dealer at each tenant.
+// rig is a platform with its console, and the staff that were asked for.
 type rig struct {
 	*platformtest.World
-	srv     *web.Server
-	people  map[string]staff.Enrolment // by log-in
-	secrets map[string]string
+	srv    *web.Server
+	people map[string]staff.Enrolment // by log-in
 }
 
-// newRig opens a platform with its console. Second finance and reviewer persons are there for what two persons must do.
+// newRig opens a platform with its console.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	w := platformtest.New(t, console.Messages)
-	r := &rig{World: w, people: map[string]staff.Enrolment{}, secrets: map[string]string{}}
+	r := &rig{World: w, people: map[string]staff.Enrolment{}}
 	r.serve(t)
-	ctx := authz.WithPrincipal(t.Context(), authz.System("test/staff"))
-	for _, p := range []struct{ login, name, role string }{
-		{"reviewer", "演示审核员", authz.RoleReviewer}, {"reviewer2", "演示审核员乙", authz.RoleReviewer}, {"finance", "演示财务", authz.RoleFinance},
-		{"finance2", "演示财务乙", authz.RoleFinance}, {"producer", "演示制证员", authz.RoleProducer}, {"onboarding", "演示接入员", authz.RoleOnboarding},
-		{"admin", "演示管理员", authz.RoleAdmin}, {"auditor", "演示审计员", authz.RoleAuditor},
-	} {
-		e, err := w.Staff.Add(ctx, staff.NewPerson{Login: p.login, Name: p.name, Password: platform.DemoStaffPassword, Roles: []string{p.role}, Secret: platform.DemoSecret(p.login)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.people[p.login], r.secrets[p.login] = e, platform.DemoSecret(p.login)
-	}
 	return r
+}
+
+// cast are the persons of the tests: one of each role, two where two persons must act.
+var cast = map[string]struct{ name, role string }{
+	"reviewer": {"演示审核员", authz.RoleReviewer}, "reviewer2": {"演示审核员乙", authz.RoleReviewer}, "finance": {"演示财务", authz.RoleFinance},
+	"finance2": {"演示财务乙", authz.RoleFinance}, "producer": {"演示制证员", authz.RoleProducer}, "onboarding": {"演示接入员", authz.RoleOnboarding},
+	"admin": {"演示管理员", authz.RoleAdmin}, "auditor": {"演示审计员", authz.RoleAuditor},
+}
+
+// person is a member of the cast, added when first asked for.
+func (r *rig) person(t *testing.T, login string) staff.Enrolment {
+	t.Helper()
+	if e, ok := r.people[login]; ok {
+		return e
+	}
+	e, err := r.Staff.Add(authz.WithPrincipal(t.Context(), authz.System("test/staff")), staff.NewPerson{Login: login, Name: cast[login].name,
+		Password: platform.DemoStaffPassword, Roles: []string{cast[login].role}, Secret: platform.DemoSecret(login)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.people[login] = e
+	return e
 }
 
 // serve mounts the console on a server of its own.
@@ -109,11 +118,12 @@ func (r *rig) browser(t *testing.T) *browser {
 // staff is a browser in which a person is logged in by both factors.
 func (r *rig) login(t *testing.T, login string) *browser {
 	t.Helper()
+	r.person(t, login)
 	b := r.browser(t)
 	b.get("/login", 200)
 	b.post("/login", url.Values{"login": {login}, "password": {platform.DemoStaffPassword}}, 303)
 	r.Clock.Shift(31e9) // the code of a step is good once
-	code, err := staff.TOTPNow(r.secrets[login], r.Clock.Now())
+	code, err := staff.TOTPNow(platform.DemoSecret(login), r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -427,4 +437,13 @@ func must(t *testing.T, ok bool, format string, args ...any) {
 	if !ok {
 		t.Error(fmt.Sprintf(format, args...))
 	}
+}
+
+// request is a bare request with a form.
+func request(method, path, form string) *http.Request {
+	req := httptest.NewRequest(method, path, strings.NewReader(form))
+	if form != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req
 }

@@ -1,0 +1,228 @@
+package console_test
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"certsaas/core/authz"
+	"certsaas/core/db"
+	"certsaas/core/form"
+	"certsaas/core/order"
+)
+
+func yuanText(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+
+// approved is an order whose review passed.
+func (r *rig) approved(t *testing.T, rev *browser, slug string, product int, change form.Answers) placed {
+	t.Helper()
+	x := r.inReview(t, slug, product, change)
+	v := checks(rev.get(x.path("/review"), 200))
+	v.Set("decision", "approve")
+	rev.post(x.path("/review"), v, 303)
+	r.Drain()
+	o, err := r.Orders.Find(x.ctx, x.Tenant, x.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Order = o
+	return x
+}
+
+// written puts an order's keys behind it, as the producer's desk would with the key agent (driven in produce_test.go).
+func (r *rig) written(t *testing.T, x placed, serial string) placed {
+	t.Helper()
+	err := r.DB.WithTenant(r.As(authz.Principal{Kind: authz.Staff, ID: r.person(t, "producer").ID, Name: "演示制证员", Roles: []string{authz.RoleProducer}}), x.Tenant, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE order_items SET state = 'done', token_serial = $3 || seq WHERE tenant_id = $1 AND order_id = $2`, x.Tenant, x.ID, serial); err != nil {
+			return err
+		}
+		o, err := r.Orders.LoadForUpdate(ctx, tx, x.ID)
+		if err != nil {
+			return err
+		}
+		return r.Orders.Advance(ctx, tx, &o, order.KeyWritten, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.again(t, x, order.ToDeliver)
+}
+
+// A waybill that looks unlike the carrier's is asked about; serial, order and waybill stay together; one message goes out.
+// req: K40 K42
+func TestShipping(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	rev, pro := r.login(t, "reviewer"), r.login(t, "producer")
+	x := r.written(t, r.approved(t, rev, "kinglong", 0, nil), "DEMO-SN-")
+	must(t, strings.Contains(pro.get("/queue/shipping", 200).text("tbody"), x.Number), "not listed")
+	desk := pro.get(x.path("/shipping"), 200)
+	must(t, strings.Contains(desk.text("main"), "DEMO-SN-1"), "the key's serial is not beside the order")
+	must(t, desk.Find(`input[name=carrier][value=sf][checked]`).Length() == 1, "the applicant's carrier is not chosen")
+	must(t, desk.Find(`input[name=confirm]`).Length() == 0, "asked before there is a reason")
+	must(t, r.audited(t, "order.consignee", x.ID) == 1, "the look at the address is not audited")
+	form := url.Values{"version": {fmt.Sprint(x.Version)}, "purpose": {"key"}, "carrier": {"sf"}, "waybill": {""}}
+	pro.post(x.path("/shipping"), form, 422)
+	form.Set("waybill", "773123456789012") // another carrier's
+	asked := pro.post(x.path("/shipping"), form, 422)
+	must(t, asked.Find(`input[name=confirm]`).Length() == 1, "no way to confirm: %s", asked.text(".summary"))
+	must(t, asked.Find(`input[name=waybill]`).AttrOr("value", "") == "773123456789012", "what was typed is lost")
+	stale := url.Values{"version": {"1"}, "purpose": {"key"}, "carrier": {"sf"}, "waybill": {"SF7444400043266"}}
+	pro.post(x.path("/shipping"), stale, 409)
+	form.Set("confirm", "yes")
+	pro.post(x.path("/shipping"), form, 303)
+	r.again(t, x, order.Completed)
+	r.Drain()
+	n := 0
+	for _, m := range r.SMS.Sent() {
+		if strings.Contains(m.Text, "773123456789012") {
+			n++
+		}
+	}
+	must(t, n == 1, "%d messages about the shipment", n)
+	must(t, strings.Contains(pro.get(x.path(""), 200).text("main"), "773123456789012"), "waybill is not on the order's page")
+}
+
+// An issued invoice is uploaded once; its number serves one order.
+// req: K3 B54
+func TestInvoices(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	rev, fin := r.login(t, "reviewer"), r.login(t, "finance")
+	wants := form.Answers{"invoice_wanted": "yes", "invoice_kind": "e"}
+	a := r.approved(t, rev, "kinglong", 0, wants)
+	b := r.approved(t, rev, "kinglong", 0, form.Answers{"invoice_wanted": "yes", "invoice_kind": "e", "mobile": "13900139000"})
+	list := fin.get("/invoices", 200)
+	must(t, strings.Contains(list.text("tbody"), a.Number) && strings.Contains(list.text("tbody"), b.Number), "not listed: %s", list.text("main"))
+	pdf := []byte("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n")
+	number := "26112000000000000001"
+	path := func(x placed) string { return "/invoices/kinglong/" + x.ID.String() }
+	fin.get(path(a), 200)
+	fin.upload(path(a), map[string]string{"number": "12", "issued_on": "2026-11-30"}, pdf, 422)
+	none := fin.upload(path(a), map[string]string{"number": number, "issued_on": "2026-11-30"}, nil, 422)
+	must(t, strings.Contains(none.body, "请上传开好的发票文件"), "no file: %s", none.text(".summary"))
+	fin.upload(path(a), map[string]string{"number": number, "issued_on": "2026-11-30"}, pdf, 303)
+	twice := fin.upload(path(b), map[string]string{"number": number, "issued_on": "2026-11-30"}, pdf, 422)
+	must(t, strings.Contains(twice.body, "已用于另一张订单"), "duplicate: %s", twice.text(".summary"))
+	must(t, !strings.Contains(fin.get("/invoices", 200).text("tbody"), a.Number), "issued, and still listed")
+	csvOf(t, fin.get("/invoices/export", 200))
+}
+
+// No cell of an export is a formula.
+// req: K39
+func TestExport(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	evil := "=HYPERLINK(1)公司"
+	x := r.draft(t, "kinglong", 0, nil)
+	// such a name does not pass the form; an older order may hold one all the same
+	plant(t, r, x, evil)
+	adm := r.login(t, "admin")
+	table := csvOf(t, adm.get("/orders/export", 200))
+	found := false
+	for _, row := range table {
+		for _, cell := range row {
+			if cell != "" && strings.ContainsRune("=+-@\t", rune(cell[0])) {
+				t.Errorf("formula: %q", cell)
+			}
+			found = found || cell == "'"+evil
+		}
+	}
+	must(t, found, "the planted row is missing: %v", table)
+	var n int
+	err := r.DB.WithSystem(r.As(authz.System("test")), "test", func(ctx context.Context, tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT count(*) FROM audit_entries WHERE action = 'list.export' AND tenant_id = $1`, uuid.Nil).Scan(&n)
+	})
+	must(t, err == nil && n == 1, "exports in the trail: %d %v", n, err)
+}
+
+func csvOf(t *testing.T, p page) [][]string {
+	t.Helper()
+	body := strings.TrimPrefix(p.body, "\uFEFF")
+	must(t, body != p.body, "no byte order mark")
+	must(t, strings.HasPrefix(p.header.Get("Content-Disposition"), "attachment"), "not a download")
+	table, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// plant writes a company name into a stored order past the form.
+func plant(t *testing.T, r *rig, x placed, name string) {
+	t.Helper()
+	err := r.DB.WithTenant(r.As(authz.System("test")), x.Tenant, func(ctx context.Context, tx *db.Tx) error {
+		keys, err := r.Vault.Keys(ctx, tx, x.Tenant)
+		if err != nil {
+			return err
+		}
+		sealed := keys.Seal("orders.answers", x.ID, []byte(`{"org_name":"`+name+`"}`))
+		_, err = tx.Exec(ctx, `UPDATE orders SET answers_sealed = $3 WHERE tenant_id = $1 AND id = $2`, x.Tenant, x.ID, sealed)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Orders are found by number, mobile, company and code, and by nothing else.
+// req: K39
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.submitted(t, "kinglong", 0, form.Answers{"org_name": "演示查找（厦门）有限公司"})
+	y := r.submitted(t, "byd", 0, form.Answers{"mobile": "13900139000"})
+	adm := r.login(t, "admin")
+	for q, want := range map[string]string{
+		x.Number: x.Number, "138 0013 8000": x.Number, "演示查找(厦门)有限公司": x.Number, x.Code(): x.Number, "13900139000": y.Number,
+		"演示查找": "", "13700137000": "",
+	} {
+		got := adm.get("/orders?q="+url.QueryEscape(q), 200).text("tbody")
+		must(t, strings.Contains(got, want) && (want != "" || got == ""), "%q finds %q, want %q", q, got, want)
+	}
+	got := adm.get("/orders?tenant=byd", 200).text("tbody")
+	must(t, strings.Contains(got, y.Number) && !strings.Contains(got, x.Number), "filter by tenant: %s", got)
+}
+
+// Staff are added with a second factor that is shown once, and lose their access at once; nobody locks himself out.
+func TestStaff(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	adm := r.login(t, "admin")
+	adm.get("/staff/new", 200)
+	adm.post("/staff", url.Values{"login": {"x"}}, 422)
+	made := adm.post("/staff", url.Values{"login": {"newcomer"}, "name": {"演示新人"}, "password": {"correct horse battery 7"}, "roles": {"reviewer"}}, 200)
+	must(t, made.Find(".qr svg").Length() == 1, "no QR of the second factor")
+	id := r.person(t, "reviewer").ID.String()
+	rev := r.login(t, "reviewer")
+	rev.get("/queue/review", 200)
+	adm.post("/staff/"+id+"/roles", url.Values{"roles": {"producer"}}, 303)
+	rev.get("/queue/review", 403)
+	adm.post("/staff/"+id+"/disable", nil, 303)
+	rev.get("/", 303)
+	me := r.person(t, "admin").ID.String()
+	adm.post("/staff/"+me+"/disable", nil, 409)
+	adm.get("/staff", 200)
+}
+
+// Tenants, audit trail and health are there for those who keep the platform.
+func TestWatching(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.inReview(t, "kinglong", 0, nil)
+	on, aud := r.login(t, "onboarding"), r.login(t, "auditor")
+	must(t, strings.Contains(on.get("/tenants", 200).text("tbody"), "kinglong"), "no tenants")
+	must(t, strings.Contains(on.get("/tenants/kinglong", 200).text("main"), "CERT272353"), "no products")
+	must(t, strings.Contains(on.get("/tenants/kinglong/releases/1", 200).text("main"), "tenant.yaml"), "no files")
+	on.get("/tenants/nobody", 404)
+	trail := aud.get("/audit?tenant=kinglong&resource="+url.QueryEscape("order/"+x.ID.String()), 200)
+	must(t, strings.Contains(trail.text("tbody"), "order.submit"), "trail: %s", trail.text("tbody"))
+	must(t, !strings.Contains(aud.get("/audit?action=staff.", 200).text("tbody"), "order.submit"), "filter by action")
+	health := aud.get("/health", 200)
+	must(t, strings.Contains(health.text("main"), "lapse"), "no jobs: %s", health.text("main"))
+}
