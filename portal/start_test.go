@@ -22,6 +22,12 @@ import (
 // holds gives a dealer a certificate whose year began so long ago.
 func (w *world) holds(mobile, company, token string, ago time.Duration) uuid.UUID {
 	w.T.Helper()
+	return w.holdsOf("byd", "BYD-GQGX", mobile, company, token, ago)
+}
+
+// holdsOf gives anybody a certificate of any product.
+func (w *world) holdsOf(slug, code, mobile, company, token string, ago time.Duration) uuid.UUID {
+	w.T.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		w.T.Fatal(err)
@@ -34,8 +40,8 @@ func (w *world) holds(mobile, company, token string, ago time.Duration) uuid.UUI
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	t := w.Tenant("byd")
-	item := t.Products()[0]
+	t := w.Tenant(slug)
+	item, _ := t.Product(code)
 	ctx := authz.WithPrincipal(w.T.Context(), authz.System("platform/demo"))
 	cert, authority, err := w.Issuance.Backdated(ctx, item, csr, map[string]string{"code": "91350200MA2XYKHT6G", "organisation": company,
 		"org_name": company, "uscc": "91350200MA2XYKHT6G", "project": "演示"}, w.Clock.Now().Add(-ago))
