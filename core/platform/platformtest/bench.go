@@ -185,6 +185,20 @@ func (b *Bench) Approved(product string, old uuid.UUID, typed form.Answers) orde
 	return b.Approve(o)
 }
 
+// Reject refuses fields of an order.
+func (b *Bench) Reject(o order.Order, fields ...string) order.Order {
+	b.T.Helper()
+	v := review.Verdict{Version: o.Version}
+	for _, f := range fields {
+		v.Remarks = append(v.Remarks, review.Remark{Target: f, Reason: "请修改"})
+	}
+	o, err := b.Reviews.Decide(b.Reviewer, b.ID, o.ID, v)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	return o
+}
+
 // Now is an order as it stands.
 func (b *Bench) Now(o order.Order) order.Order {
 	b.T.Helper()

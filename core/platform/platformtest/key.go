@@ -8,9 +8,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"time"
 
 	"github.com/google/uuid"
 
+	"certsaas/core/authz"
+	"certsaas/core/clock"
+	"certsaas/core/db"
 	"certsaas/core/issuance"
 	"certsaas/core/order"
 	"certsaas/core/pki"
@@ -40,6 +44,16 @@ func (b *Bench) NewKeyPair() *KeyPair {
 func (k *KeyPair) CSR() []byte {
 	k.b.T.Helper()
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, k.priv)
+	if err != nil {
+		k.b.T.Fatal(err)
+	}
+	return der
+}
+
+// SelfSigned is a certificate of the key pair's own making, DER.
+func (k *KeyPair) SelfSigned(template *x509.Certificate) []byte {
+	k.b.T.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.priv.Public(), k.priv)
 	if err != nil {
 		k.b.T.Fatal(err)
 	}
@@ -107,4 +121,28 @@ func (b *Bench) Write(o order.Order) (order.Order, []*KeyPair, []pki.Certificate
 		pairs, certs = append(pairs, k), append(certs, e.Certificate)
 	}
 	return o, pairs, certs
+}
+
+// OldKey is a key of the dealer from before the platform: its certificate ends so many days from now (negative: ago).
+func (b *Bench) OldKey(days int) (*KeyPair, uuid.UUID, pki.Certificate) {
+	b.T.Helper()
+	k := b.NewKeyPair()
+	csr, err := pki.ParseCSR(k.CSR())
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	sys := b.As(authz.System("test/old-key"))
+	from := clock.AddYearsClamped(b.Clock.Now(), -1).Add(time.Second).AddDate(0, 0, days)
+	cert, authority, err := b.Issuance.Backdated(sys, b.Product(Renew), csr, map[string]string{"org_name": "演示贸易有限公司", "organisation": "演示贸易有限公司",
+		"code": "91350200MA2XYKHT6G", "project": "演示"}, from)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	var id uuid.UUID
+	b.Tx(func(ctx context.Context, tx *db.Tx) (err error) {
+		id, err = b.Issuance.Import(ctx, tx, issuance.Certificate{Account: b.Account, Authority: authority, Certificate: cert, Product: Renew,
+			Organisation: "演示贸易有限公司", Mobile: "13800138000", TokenSerial: "OLD-" + cert.Serial()[:8]})
+		return err
+	})
+	return k, id, cert
 }
