@@ -11,7 +11,6 @@ import (
 	"certsaas/core/form"
 	"certsaas/core/i18n"
 	"certsaas/core/material"
-	"certsaas/core/order"
 	"certsaas/core/web/ui"
 )
 
@@ -47,9 +46,7 @@ func (p *Portal) sheet(w placed, step string, say i18n.Printer) *sheet {
 	env := form.Env{Now: p.Clock.Now(), Facts: w.Facts, Source: func(path string) string { return stored(w, path) }}
 	s.answers = w.Item.Form.Prefill(w.Answers, env)
 	s.visible = w.Item.Form.Visible(s.answers, w.Facts)
-	if w.State == order.Rejected {
-		s.open = w.Item.Form.Editable(w.OpenFields)
-	}
+	s.open = w.Open(w.Item)
 	return s
 }
 

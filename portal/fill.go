@@ -214,7 +214,7 @@ func firstStep(w placed) string {
 }
 
 func anyOpen(w placed, step string) bool {
-	open := w.Item.Form.Editable(w.OpenFields)
+	open := w.Open(w.Item)
 	return slices.ContainsFunc(w.Item.Form.Steps(step).Fields(), func(fd form.Field) bool { return open[fd.Key] })
 }
 

@@ -182,14 +182,24 @@ func TestRejectedOrderOpensWhatWasRefused(t *testing.T) {
 	p = b.open("/orders/" + o.ID.String() + "/fill/form")
 	p.has("h1", "修改订单")
 	equal(t, "reasons", map[string]string{"org_name": "审核意见：与营业执照不一致"}, p.errors())
-	equal(t, "open fields", 1, p.Find(`.section .field:not(.is-locked) input.input`).Length())
+	equal(t, "open fields", 1, p.Find(`.section .field:not(.is-locked):not(.upload) input.input`).Length())
+	equal(t, "open pictures", 1, p.Find(`.upload`).Length()) // the letter prints the name
 	p.has(".datum", "王演示", "91350200MA2XYKHT6G")
-	p = b.submit(p, form, "next", map[string]string{"org_name": "演示零部件制造（厦门）有限公司", "agent_name": "换人"})
-	if p.Status == 303 {
-		t.Fatalf("the letter names the old company, yet the order went: %s", p.Header.Get("Location"))
-	}
-	if !strings.Contains(strings.Join([]string{p.errors()["letter"], p.text("[data-error-summary]")}, " "), "作废") {
+	changed := map[string]string{"org_name": "演示零部件制造（厦门）有限公司", "agent_name": "换人"}
+	p = b.submit(p, form, "next", changed)
+	equal(t, "with the old letter", 422, p.Status)
+	if !strings.Contains(p.errors()["letter"], "作废") {
 		t.Errorf("errors: %v", p.errors())
 	}
-	equal(t, "locked answer", "王演示", w.order("kinglong", "/orders/"+o.ID.String()).Answers["agent_name"])
+	p.has(".letter", "已作废")
+	if got := b.submit(p, form, "letter-pdf", changed); got.Status != 303 {
+		t.Fatalf("letter: %d %v", got.Status, got.errors())
+	}
+	l := b.letterOf("kinglong", w.order("kinglong", p.Path))
+	p = b.submit(p, form, "next", changed, map[string]file{"letter_file": {"d.jpg", photo(t, 1100, 1500, l.Payload, true)}})
+	equal(t, "leads to", "/orders/"+o.ID.String(), p.Header.Get("Location"))
+	o = w.order("kinglong", p.Header.Get("Location"))
+	equal(t, "state", order.InReview, o.State)
+	equal(t, "corrected", "演示零部件制造（厦门）有限公司", o.Answers["org_name"])
+	equal(t, "locked", "王演示", o.Answers["agent_name"])
 }

@@ -34,13 +34,23 @@ func (f Form) Editable(refused []string) map[string]bool {
 		grown = false
 		for _, g := range f.Groups {
 			for _, fd := range g.Fields {
-				if !open[fd.Key] && f.hangsOn(g, fd, open) {
+				if !open[fd.Key] && (f.hangsOn(g, fd, open) || fd.Type == Letter && f.anyAnswer(open)) {
 					open[fd.Key], grown = true, true
 				}
 			}
 		}
 	}
 	return open
+}
+
+// anyAnswer tells whether one of the fields is answered by typing or choosing.
+func (f Form) anyAnswer(keys map[string]bool) bool {
+	for _, fd := range f.Fields() {
+		if keys[fd.Key] && !fd.IsFile() {
+			return true
+		}
+	}
+	return false
 }
 
 func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {

@@ -155,6 +155,22 @@ func TestOnlyRefusedFieldsOpen(t *testing.T) {
 	}
 }
 
+// A letter prints what was typed: it opens with any refused answer, and not with a refused picture alone.
+// req: K44 B45
+func TestLetterOpensWithWhatItPrints(t *testing.T) {
+	t.Parallel()
+	f := Form{Groups: []Group{{ID: "g", Step: "form", Title: label("组"), Fields: []Field{
+		{Key: "org_name", Type: Text, Label: label("名称")}, {Key: "photo", Type: Image, Label: label("照片")}, {Key: "letter", Type: Letter, Label: label("授权书")},
+	}}}}
+	for refused, want := range map[string]map[string]bool{
+		"org_name": {"org_name": true, "letter": true}, "photo": {"photo": true}, "letter": {"letter": true},
+	} {
+		if d := cmp.Diff(want, f.Editable([]string{refused})); d != "" {
+			t.Errorf("%s refused (-want +got):\n%s", refused, d)
+		}
+	}
+}
+
 func TestStepsAndDrafts(t *testing.T) {
 	t.Parallel()
 	two := Form{Groups: []Group{sampleForm.Groups[0], {ID: "later", Step: "later", VisibleWhen: Cond{Field: "merged", Is: "yes"},

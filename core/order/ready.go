@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/core/db"
+	"certsaas/core/tenant"
 )
 
 // Ready tells whether an order could be handed in now, without doing it: nil, or fault.Invalid with every field that
@@ -43,4 +44,12 @@ func (s *Service) Drafts(ctx context.Context, tenantID uuid.UUID) ([]Order, erro
 		return err
 	})
 	return list, err
+}
+
+// Open is what the applicant may change after a rejection, by field; nil while everything is open (req K44).
+func (o Order) Open(p tenant.Product) map[string]bool {
+	if o.State != Rejected {
+		return nil
+	}
+	return openFields(o, p)
 }
