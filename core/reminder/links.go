@@ -82,7 +82,7 @@ func (s *Service) OpenLink(ctx context.Context, tenantID uuid.UUID, token string
 		var used *time.Time
 		var state string
 		var ordered bool
-		err := tx.QueryRow(ctx, `SELECT l.certificate_id, l.expires_at, l.used_at, c.not_after, c.product, c.order_id, c.account_id, c.state, NOT (`+notOrdered+`)
+		err := tx.QueryRow(ctx, `SELECT l.certificate_id, l.expires_at, l.used_at, c.not_after, c.product, c.order_id, c.account_id, c.state, `+sqlOrdered+`
 			FROM reminder_links l JOIN certificates c ON c.tenant_id = l.tenant_id AND c.id = l.certificate_id
 			WHERE l.tenant_id = $1 AND l.token_hash = $2`, tenantID, hashToken(token)).
 			Scan(&x.certificate, &expires, &used, &x.notAfter, &x.product, &ord, &acc, &state, &ordered)

@@ -79,7 +79,8 @@ type notice struct {
 	rung, attempts int
 }
 
-const lease = 2 * time.Minute
+// lease hides a claimed message from other processes: longer than sending takes and than their clocks are apart.
+const lease = skew + 5*time.Minute
 
 // claim takes due messages for this process, for the length of the lease; those of an earlier day move on to today.
 func (s *Service) claim(ctx context.Context, limit int) ([]notice, error) {

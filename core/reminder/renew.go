@@ -126,7 +126,7 @@ func (s *Service) openOrder(ctx context.Context, k key) (bool, error) {
 func (s *Service) renewable(ctx context.Context, tx *db.Tx, t *tenant.Tenant, id uuid.UUID) (*issuance.Certificate, string, error) {
 	var state string
 	var ordered, muted bool
-	err := tx.QueryRow(ctx, `SELECT c.state, NOT (`+notOrdered+`), NOT (`+notMuted+`) FROM certificates c WHERE c.tenant_id = $2 AND c.id = $3`,
+	err := tx.QueryRow(ctx, `SELECT c.state, `+sqlOrdered+`, `+sqlMuted+` FROM certificates c WHERE c.tenant_id = $2 AND c.id = $3`,
 		tx.Now(), tx.Tenant(), id).Scan(&state, &ordered, &muted)
 	if err != nil {
 		return nil, "", fmt.Errorf("reminder: certificate: %w", err)
@@ -248,7 +248,7 @@ func (s *Service) Withdraw(ctx context.Context, limit int) (Withdrawn, error) {
 	err := s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT r.tenant_id, r.certificate_id FROM renewals r
 			JOIN orders o ON o.tenant_id = r.tenant_id AND o.id = r.order_id JOIN certificates c ON c.tenant_id = r.tenant_id AND c.id = r.certificate_id
-			WHERE r.state = 'open' AND (o.state <> 'draft' OR c.state <> 'active' OR r.not_after < $2 OR NOT (`+notOrdered+`) OR NOT (`+notMuted+`))
+			WHERE r.state = 'open' AND (o.state <> 'draft' OR c.state <> 'active' OR r.not_after < $2 OR `+sqlOrdered+` OR `+sqlMuted+`)
 			ORDER BY r.not_after LIMIT $3`, tx.Now(), tx.Now().AddDate(0, 0, -linkDays), limit)
 		if err != nil {
 			return fmt.Errorf("reminder: open orders: %w", err)

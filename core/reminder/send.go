@@ -164,7 +164,7 @@ func (s *Service) deliver(ctx context.Context, n notice) (outcome, error) {
 // still lists what a message still has to say, the most urgent first, and cancels the rest of it.
 func (s *Service) still(ctx context.Context, tx *db.Tx, t *tenant.Tenant, n notice) ([]said, error) {
 	rows, err := tx.Query(ctx, `SELECT r.certificate_id, r.offset_days, c.not_after, c.product, c.order_id, c.account_id,
-		CASE WHEN c.state <> 'active' THEN 'revoked' WHEN NOT (`+notOrdered+`) THEN 'ordered' WHEN NOT (`+notMuted+`) THEN 'muted'
+		CASE WHEN c.state <> 'active' THEN 'revoked' WHEN `+sqlOrdered+` THEN 'ordered' WHEN `+sqlMuted+` THEN 'muted'
 			WHEN r.superseded_on <= $3::date THEN 'overtaken' ELSE '' END
 		FROM reminders r JOIN certificates c ON c.tenant_id = r.tenant_id AND c.id = r.certificate_id
 		WHERE r.tenant_id = $2 AND r.notice_id = $4 AND r.state = 'pending' ORDER BY r.offset_days, c.not_after, r.certificate_id FOR UPDATE OF r`,

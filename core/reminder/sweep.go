@@ -36,12 +36,15 @@ type standing struct {
 	today  clock.Date
 }
 
-// group is what one statement writes: the certificates whose end lies in a range, by the rules of one offset.
-type group struct {
-	zone   string
+// span is a range of ends of certificates that one offset makes due, with what holds for all of them.
+type span struct {
+	zone   *time.Location
 	offset int
 	lo, hi clock.Date // days that are due, lo excluded
 }
+
+// batch is what one statement writes: spans, and for each the rules that apply to it.
+type batch map[span][]rule
 
 // Sweep writes the reminders that have become due since the last sweep, by set-based SQL, and takes back those that have
 // lost their reason. A sweep that finds the day swept already looks only at what changed.
@@ -60,26 +63,21 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	if err != nil {
 		return done, err
 	}
-	groups := map[group][]rule{}
-	for _, st := range list {
-		for lo := st.from; lo.Before(st.today); lo = lo.AddDays(chunkDays) {
-			hi := lo.AddDays(chunkDays)
-			if st.today.Before(hi) {
-				hi = st.today
+	for _, b := range batches(list) {
+		err := s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
+			swept := done // the function may run again
+			if err := s.write(ctx, tx, b, "", nil, &swept); err != nil {
+				return err
 			}
-			for _, r := range st.rules {
-				g := group{zone: st.tenant.Zone().String(), offset: r.offset, lo: lo, hi: hi}
-				groups[g] = append(groups[g], r)
-			}
-		}
-	}
-	for g, rules := range groups {
-		if err := s.write(ctx, g, rules, &done); err != nil {
+			tx.AfterCommit(func() { done = swept })
+			return nil
+		})
+		if err != nil {
 			return done, err
 		}
 	}
 	err = s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
-		swept := done // the function may run again
+		swept := done
 		if err := s.changed(ctx, tx, list, since, &swept); err != nil {
 			return err
 		}
@@ -89,10 +87,39 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 		if err := withdrawn(ctx, tx, since, &swept); err != nil {
 			return err
 		}
-		done = swept
+		tx.AfterCommit(func() { done = swept })
 		return progress(ctx, tx, list)
 	})
 	return done, err
+}
+
+// batches are the statements to run: one on a usual day, several after an outage or for a new tenant, so that none is long.
+func batches(list []*standing) []batch {
+	var out []batch
+	zones := map[string]*time.Location{} // one value per name: spans of tenants with the same zone are the same
+	for _, st := range list {
+		zone := st.tenant.Zone()
+		if zones[zone.String()] == nil {
+			zones[zone.String()] = zone
+		}
+		zone = zones[zone.String()]
+		n := 0
+		for lo := st.from; lo.Before(st.today); lo = lo.AddDays(chunkDays) {
+			hi := lo.AddDays(chunkDays)
+			if st.today.Before(hi) {
+				hi = st.today
+			}
+			if n == len(out) {
+				out = append(out, batch{})
+			}
+			for _, r := range st.rules {
+				sp := span{zone: zone, offset: r.offset, lo: lo, hi: hi}
+				out[n][sp] = append(out[n][sp], r)
+			}
+			n++
+		}
+	}
+	return out
 }
 
 // standings reads how far each tenant is, and since when changes must be looked at.
@@ -157,42 +184,43 @@ func progress(ctx context.Context, tx *db.Tx, list []*standing) error {
 	return nil
 }
 
-// standsBy tells, in SQL, that a certificate c still needs somebody to renew it: it is in use, nothing ordered stands in its
-// place, and nobody asked for silence. $now is the parameter's number.
+// What keeps a certificate c from being spoken of, in SQL: something ordered stands in its place, or somebody asked for
+// silence. They are scalar on purpose: each is one look into an index, and never a join with all orders there are. $1 is now.
 const (
-	notOrdered = ` NOT EXISTS (SELECT FROM order_items i JOIN orders o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
+	sqlOrdered = ` (SELECT EXISTS (SELECT FROM order_items i JOIN orders o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
 		WHERE i.tenant_id = c.tenant_id AND i.old_certificate_id = c.id AND i.state <> 'withdrawn'
-		AND o.state NOT IN ('draft', 'cancelled', 'lapsed', 'refunded')) `
-	notMuted = ` NOT EXISTS (SELECT FROM reminder_mutes m WHERE m.tenant_id = c.tenant_id AND m.certificate_id = c.id AND m.until > $1) `
+		AND o.state NOT IN ('draft', 'cancelled', 'lapsed', 'refunded'))) `
+	sqlMuted = ` (SELECT EXISTS (SELECT FROM reminder_mutes m WHERE m.tenant_id = c.tenant_id AND m.certificate_id = c.id AND m.until > $1)) `
 )
 
-// dueSQL lists what is due: $1 now, $2 zone, $3 today, $4 offset, $5 and $6 the range of ends, $7… the rules.
-const dueSQL = `SELECT c.tenant_id, c.id, p.channel,
-		coalesce(c.mobile_index, uuid_send(coalesce(c.account_id, c.id))) AS person, c.not_after, p.renews,
-		(c.not_after AT TIME ZONE $2)::date - $4::int AS due_on, (c.not_after AT TIME ZONE $2)::date - p.next AS superseded_on
-	FROM certificates c
-	JOIN unnest($7::uuid[], $8::text[], $9::text[], $10::int[], $11::bool[]) AS p (tenant_id, product, channel, next, renews)
-		ON p.tenant_id = c.tenant_id AND p.product = c.product
-	WHERE c.state = 'active' AND c.not_after >= $5 AND c.not_after < $6 AND` + notOrdered + `AND` + notMuted
+// dueSQL lists what is due: $1 now; $2 to $9 the spans; $10 to $15 the rules, each with the number of its span.
+const dueSQL = `SELECT c.tenant_id, c.id, s.off AS offset_days, p.channel, p.renews, c.not_after,
+		coalesce(c.mobile_index, uuid_send(coalesce(c.account_id, c.id))) AS person,
+		(c.not_after AT TIME ZONE s.zone)::date - s.off AS due_on, (c.not_after AT TIME ZONE s.zone)::date - p.next AS superseded_on,
+		s.today::date AS today, s.at_once, s.later, s.later_on::date AS later_on
+	FROM unnest($2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::text[])
+		WITH ORDINALITY AS s (zone, off, lo, hi, today, at_once, later, later_on, span)
+	CROSS JOIN LATERAL (SELECT * FROM certificates c WHERE c.state = 'active' AND c.not_after >= s.lo AND c.not_after < s.hi) c
+	JOIN unnest($10::int[], $11::uuid[], $12::text[], $13::text[], $14::int[], $15::bool[]) AS p (span, tenant_id, product, channel, next, renews)
+		ON p.span = s.span AND p.tenant_id = c.tenant_id AND p.product = c.product
+	WHERE NOT ` + sqlOrdered + ` AND NOT ` + sqlMuted
 
-// writeSQL writes what is due and what it leads to. A row that is there already is left alone: its key says that it was due.
-// $12 and $13 are when urgent and other ones may go out, $14 the day of the latter.
+// A row that is there already is left alone: its key says that it was due.
 const (
-	writeHead = `WITH due AS (` + dueSQL
+	writeHead = `WITH due AS MATERIALIZED (` + dueSQL
 	writeTail = `), written AS (
 		INSERT INTO reminders (tenant_id, certificate_id, offset_days, channel, person, due_on, superseded_on, send_from, state, reason, created_at, settled_at)
-		SELECT tenant_id, id, $4, channel, person, due_on, superseded_on,
-			CASE WHEN $14::date < coalesce(superseded_on, 'infinity') THEN $13::timestamptz ELSE $12 END,
-			CASE WHEN superseded_on <= $3::date THEN 'skipped' ELSE 'pending' END,
-			CASE WHEN superseded_on <= $3::date THEN 'overtaken' ELSE '' END, $1,
-			CASE WHEN superseded_on <= $3::date THEN $1 END
+		SELECT tenant_id, id, offset_days, channel, person, due_on, superseded_on,
+			CASE WHEN later_on < coalesce(superseded_on, 'infinity') THEN later ELSE at_once END,
+			CASE WHEN superseded_on <= today THEN 'skipped' ELSE 'pending' END,
+			CASE WHEN superseded_on <= today THEN 'overtaken' ELSE '' END, $1,
+			CASE WHEN superseded_on <= today THEN $1 END
 		FROM due ON CONFLICT (tenant_id, certificate_id, offset_days, channel) DO NOTHING
 		RETURNING tenant_id, certificate_id, state
 	), wanted AS (
 		INSERT INTO renewals (tenant_id, certificate_id, not_after, due_at, created_at, updated_at)
-		SELECT DISTINCT w.tenant_id, w.certificate_id, d.not_after, $1::timestamptz, $1::timestamptz, $1::timestamptz
-		FROM written w JOIN due d ON d.tenant_id = w.tenant_id AND d.id = w.certificate_id AND d.renews
-		WHERE w.state = 'pending'
+		SELECT DISTINCT tenant_id, id, not_after, $1::timestamptz, $1::timestamptz, $1::timestamptz FROM due
+		WHERE renews AND (superseded_on IS NULL OR superseded_on > today)
 		ON CONFLICT (tenant_id, certificate_id) DO UPDATE SET state = 'wanted', reason = '', tries = 0, due_at = excluded.due_at, updated_at = excluded.updated_at
 			WHERE renewals.state = 'withdrawn'
 		RETURNING 1
@@ -200,47 +228,37 @@ const (
 )
 
 // args are the parameters of dueSQL.
-func args(now time.Time, zone string, today clock.Date, offset int, lo, hi time.Time, rules []rule) []any {
-	n := len(rules)
-	tenants, products, channels, next, renews := make([]uuid.UUID, n), make([]string, n), make([]string, n), make([]*int, n), make([]bool, n)
-	for i, r := range rules {
-		tenants[i], products[i], channels[i], next[i], renews[i] = r.tenant, r.product, r.channel, r.next, r.renews
-	}
-	return []any{now, zone, today.String(), offset, lo, hi, tenants, products, channels, next, renews}
-}
-
-// write runs one group's statement in a transaction of its own.
-func (s *Service) write(ctx context.Context, g group, rules []rule, done *Swept) error {
-	zone, err := time.LoadLocation(g.zone)
-	if err != nil {
-		return fmt.Errorf("reminder: zone: %w", err)
-	}
-	lo, hi := dueBefore(g.lo, g.offset, zone), dueBefore(g.hi, g.offset, zone)
-	return s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
-		swept := *done
-		if err := s.writeRange(ctx, tx, zone, g.offset, lo, hi, "", nil, rules, &swept); err != nil {
-			return err
+func (s *Service) args(now time.Time, b batch) []any {
+	var zones, todays, laterOn, products, channels []string
+	var offs, of []int
+	var lo, hi, atOnce, later []time.Time
+	var tenants []uuid.UUID
+	var next []*int
+	var renews []bool
+	for sp, rules := range b {
+		when := timingAt(now, sp.zone, s.Calendar)
+		if urgent(sp.offset) {
+			when.later = when.now
 		}
-		tx.AfterCommit(func() { *done = swept })
-		return nil
-	})
+		zones, offs, todays = append(zones, sp.zone.String()), append(offs, sp.offset), append(todays, clock.CivilDate(now, sp.zone).String())
+		lo, hi = append(lo, dueBefore(sp.lo, sp.offset, sp.zone)), append(hi, dueBefore(sp.hi, sp.offset, sp.zone))
+		atOnce, later, laterOn = append(atOnce, when.now), append(later, when.later), append(laterOn, when.laterOn.String())
+		for _, r := range rules {
+			of, tenants, products = append(of, len(zones)), append(tenants, r.tenant), append(products, r.product)
+			channels, next, renews = append(channels, r.channel), append(next, r.next), append(renews, r.renews)
+		}
+	}
+	return []any{now, zones, offs, lo, hi, todays, atOnce, later, laterOn, of, tenants, products, channels, next, renews}
 }
 
-// writeRange writes what is due of one offset among certificates that end from lo on and before hi. and, with more, narrows
-// the certificates down.
-func (s *Service) writeRange(ctx context.Context, tx *db.Tx, zone *time.Location, offset int, lo, hi time.Time, and string, more []any, rules []rule, done *Swept) error {
-	if _, err := tx.Exec(ctx, `SET LOCAL plan_cache_mode = force_custom_plan`); err != nil { // the range decides the plan
-		return fmt.Errorf("reminder: sweep: %w", err)
+// write writes what is due by a batch. and, with more (from $16 on), narrows the certificates down.
+func (s *Service) write(ctx context.Context, tx *db.Tx, b batch, and string, more []any, done *Swept) error {
+	if len(b) == 0 {
+		return nil
 	}
-	when := timingAt(tx.Now(), zone, s.Calendar)
-	later, laterOn := when.later, when.laterOn.String()
-	if urgent(offset) {
-		later = when.now
-	}
-	values := append(args(tx.Now(), zone.String(), clock.CivilDate(tx.Now(), zone), offset, lo, hi, rules), when.now, later, laterOn)
-	values = append(values, more...)
 	var written, skipped, wanted int
-	if err := tx.QueryRow(ctx, writeHead+and+writeTail, values...).Scan(&written, &skipped, &wanted); err != nil {
+	err := tx.QueryRow(ctx, writeHead+and+writeTail, append(s.args(tx.Now(), b), more...)...).Scan(&written, &skipped, &wanted)
+	if err != nil {
 		return fmt.Errorf("reminder: sweep: %w", err)
 	}
 	done.Written, done.Skipped, done.Renewals = done.Written+written, done.Skipped+skipped, done.Renewals+wanted
@@ -271,17 +289,14 @@ func (s *Service) changed(ctx context.Context, tx *db.Tx, list []*standing, sinc
 		if len(ids) == 0 || !st.today.AddDays(-catchUp).Before(st.from) { // none, or looked at with everything else
 			continue
 		}
-		byOffset := map[int][]rule{}
+		b := batch{}
 		for _, r := range st.rules {
-			byOffset[r.offset] = append(byOffset[r.offset], r)
+			sp := span{zone: st.tenant.Zone(), offset: r.offset, lo: st.today.AddDays(-catchUp), hi: st.today}
+			b[sp] = append(b[sp], r)
 		}
-		for offset, rules := range byOffset {
-			lo, hi := dueBefore(st.today.AddDays(-catchUp), offset, st.tenant.Zone()), dueBefore(st.today, offset, st.tenant.Zone())
-			for some := range slices.Chunk(ids, 5000) {
-				err := s.writeRange(ctx, tx, st.tenant.Zone(), offset, lo, hi, ` AND c.tenant_id = $15 AND c.id = ANY ($16)`, []any{st.tenant.ID(), some}, rules, done)
-				if err != nil {
-					return err
-				}
+		for some := range slices.Chunk(ids, 5000) {
+			if err := s.write(ctx, tx, b, ` AND c.tenant_id = $16 AND c.id = ANY ($17)`, []any{st.tenant.ID(), some}, done); err != nil {
+				return err
 			}
 		}
 	}

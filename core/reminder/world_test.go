@@ -24,6 +24,7 @@ import (
 	"certsaas/core/coretest"
 	"certsaas/core/db"
 	"certsaas/core/notify/channel"
+	"certsaas/core/pki"
 	"certsaas/core/platform"
 	"certsaas/core/tenant"
 )
@@ -50,6 +51,8 @@ type world struct {
 	der   []byte
 	n     int
 	cells []cell
+
+	authority uuid.UUID
 }
 
 // cell is a certificate of a test.
@@ -85,6 +88,7 @@ func newWorld(t testing.TB, now time.Time, skew time.Duration, sms channel.Sende
 	if err := w.InstallPacks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	coretest.OwnerRow(t, w.DB, []any{&w.authority}, `SELECT id FROM authorities WHERE kind = 'issuing' LIMIT 1`)
 	return w
 }
 
@@ -127,8 +131,7 @@ func (w *world) add(slug, product, mobile, email string, notAfter time.Time) cel
 	w.n++
 	t := w.tenant(slug)
 	c := cell{tenant: t.ID(), id: db.NewID(), order: db.NewID(), product: product, mobile: mobile, notAfter: notAfter, known: w.clock.Now()}
-	var sealed, der, person []byte
-	err := w.DB.WithTenant(w.t.Context(), t.ID(), func(ctx context.Context, tx *db.Tx) error {
+	w.in(t.ID(), func(ctx context.Context, tx *db.Tx) error {
 		a, _, err := w.Accounts.FindOrCreate(ctx, tx, mobile)
 		if err != nil {
 			return err
@@ -139,17 +142,20 @@ func (w *world) add(slug, product, mobile, email string, notAfter time.Time) cel
 			return err
 		}
 		plain, err := json.Marshal(answers(mobile, email, w.n))
-		sealed, der, person = keys.Seal("orders.answers", c.order, plain), keys.Seal("certificates.der", c.id, w.der), keys.Index("mobile", mobile)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO orders (tenant_id, id, number, release, product, service, state, account_id, answers_sealed, created_at, updated_at, submitted_at, completed_at)
+			VALUES ($1, $2, $3, $4, $5, 'first_issue', 'completed', $6, $7, $8, $8, $8, $8)`, t.ID(), c.order, fmt.Sprintf("T%06d", w.n), t.Release(), product, c.account,
+			keys.Seal("orders.answers", c.order, plain), c.known); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO certificates (tenant_id, id, order_id, account_id, authority_id, serial, spki_sha256, der_sealed, org_index, mobile_index,
+			product, not_before, not_after, state, created_at, installed_at) VALUES ($1, $2, $3, $4, $12, $5, $5, $6, '\x00', $7, $8, $9, $10, 'active', $11, $11)`,
+			t.ID(), c.id, c.order, c.account, c.id[:], keys.Seal("certificates.der", c.id, w.der), keys.Index("mobile", mobile), product,
+			notAfter.AddDate(-1, 0, 0), notAfter, c.known, w.authority)
 		return err
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	coretest.OwnerExec(w.t, w.DB, `INSERT INTO orders (tenant_id, id, number, release, product, service, state, account_id, answers_sealed, created_at, updated_at, submitted_at, completed_at)
-		VALUES ($1, $2, $3, $4, $5, 'first_issue', 'completed', $6, $7, $8, $8, $8, $8)`, t.ID(), c.order, fmt.Sprintf("T%06d", w.n), t.Release(), product, c.account, sealed, c.known)
-	coretest.OwnerExec(w.t, w.DB, `INSERT INTO certificates (tenant_id, id, order_id, account_id, authority_id, serial, spki_sha256, der_sealed, org_index, mobile_index,
-		product, not_before, not_after, state, created_at, installed_at) VALUES ($1, $2, $3, $4, (SELECT id FROM authorities WHERE kind = 'issuing' LIMIT 1), $5, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $12)`,
-		t.ID(), c.id, c.order, c.account, c.id[:], der, []byte("org"), person, product, notAfter.AddDate(-1, 0, 0), notAfter, c.known)
 	w.cells = append(w.cells, c)
 	return c
 }
@@ -160,11 +166,25 @@ func (w *world) ordered(c cell) uuid.UUID {
 	w.n++
 	id := db.NewID()
 	now := w.clock.Now()
-	coretest.OwnerExec(w.t, w.DB, `INSERT INTO orders (tenant_id, id, number, release, product, service, state, old_certificate_id, created_at, updated_at, submitted_at)
-		SELECT tenant_id, $2, $3, release, product, 'renewal', 'in_review', $4, $5, $5, $5 FROM orders WHERE tenant_id = $1 AND id = $6`,
-		c.tenant, id, fmt.Sprintf("R%06d", w.n), c.id, now, c.order)
-	coretest.OwnerExec(w.t, w.DB, `INSERT INTO order_items (tenant_id, id, order_id, seq, old_certificate_id) VALUES ($1, $2, $3, 1, $4)`, c.tenant, db.NewID(), id, c.id)
+	w.in(c.tenant, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO orders (tenant_id, id, number, release, product, service, state, account_id, old_certificate_id, created_at, updated_at, submitted_at)
+			SELECT tenant_id, $2, $3, release, product, 'renewal', 'in_review', account_id, $4, $5, $5, $5 FROM orders WHERE tenant_id = $1 AND id = $6`,
+			c.tenant, id, fmt.Sprintf("R%06d", w.n), c.id, now, c.order); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO order_items (tenant_id, id, order_id, seq, old_certificate_id) VALUES ($1, $2, $3, 1, $4)`, c.tenant, db.NewID(), id, c.id)
+		return err
+	})
 	return id
+}
+
+// in runs fn in a transaction of a tenant.
+func (w *world) in(tenantID uuid.UUID, fn func(ctx context.Context, tx *db.Tx) error) {
+	w.t.Helper()
+	ctx := authz.WithPrincipal(w.t.Context(), authz.System("test"))
+	if err := w.DB.WithTenant(ctx, tenantID, fn); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // run is what the scheduler does in one go.
@@ -292,4 +312,12 @@ func (w *world) republish(slug, file string, edit func(string) string) {
 	if err := w.Releases.Publish(ctx, id, done.Number); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// revoked takes a certificate back.
+func (w *world) revoked(c cell) {
+	w.t.Helper()
+	w.in(c.tenant, func(ctx context.Context, tx *db.Tx) error {
+		return w.Issuance.Revoke(ctx, tx, c.id, pki.KeyCompromise)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"certsaas/core/form"
 	"certsaas/core/pki"
@@ -296,6 +297,8 @@ func (v *productValidator) notify() {
 			}
 			if !ok || c == "sms" && len(m.SMS) == 0 || c == "email" && (len(m.Email.Body) == 0 || len(m.Email.Subject) == 0) {
 				v.bad(path, fmt.Sprintf("messages.yaml has no %s text for %q", c, event), fmt.Sprintf("add %s: {%s: …} to messages.yaml", event, c))
+			} else if strings.HasPrefix(event, "remind_") && !linked(m, c) {
+				v.bad(path, fmt.Sprintf("the %s text for %q does not lead to the renewal", c, event), fmt.Sprintf("write {link} into every language of %s in messages.yaml", event))
 			}
 		}
 	}
@@ -320,4 +323,18 @@ func (v *productValidator) renewal() {
 		}
 		seen[o] = true
 	}
+}
+
+// linked tells whether a reminder's text has the link to its renewal in every language.
+func linked(m Message, channel string) bool {
+	text := m.SMS
+	if channel == "email" {
+		text = m.Email.Body
+	}
+	for _, t := range text {
+		if !strings.Contains(t, "{link}") {
+			return false
+		}
+	}
+	return true
 }
