@@ -29,7 +29,7 @@ type heldView struct {
 // heldRow is one certificate and what may be ordered for it.
 type heldRow struct {
 	ID       string
-	Product  string
+	Title    string // the holder
 	State    string
 	Tone     ui.Tone
 	Data     []ui.Datum
@@ -78,14 +78,15 @@ func (p *Portal) listCertificates(c *fiber.Ctx) error {
 func heldRowOf(t *tenant.Tenant, x issuance.Certificate, now time.Time, say i18n.Printer) heldRow {
 	l := say.Locale()
 	item, _ := t.Product(x.Product)
-	r := heldRow{ID: x.ID.String(), Product: item.Name.In(l)}
-	if r.Product == "" {
-		r.Product = x.Product
+	r := heldRow{ID: x.ID.String(), Title: x.Certificate.X509().Subject.CommonName}
+	from := item.Name.In(l)
+	if from == "" { // a product the tenant no longer sells
+		from = x.Product
 	}
 	days := clock.DaysBetween(clock.CivilDate(now, clock.Shanghai), clock.CivilDate(x.NotAfter, clock.Shanghai))
 	r.State, r.Tone = certificateWords(days, say)
 	r.Data = []ui.Datum{
-		{Label: say.T("after.holder"), Value: x.Certificate.X509().Subject.CommonName},
+		{Label: say.T("after.product"), Value: from},
 		{Label: say.T("after.validity"), Value: say.T("after.from_to", "From", ui.Date(x.NotBefore), "To", ui.Date(x.NotAfter))},
 		{Label: say.T("after.serial"), Value: issuance.SerialOf(x.Serial), Mono: true},
 	}

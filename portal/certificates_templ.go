@@ -157,7 +157,7 @@ func heldPage(v heldView) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Card(r.Product).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Card(r.Title).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -23,7 +23,7 @@ func (w *world) oldCertificate(mobile, csrPEM, token string) issuance.Certificat
 	}
 	values := map[string]string{"code": "91350200MA2XYKHT6G", "organisation": "演示汽车销售（深圳）有限公司", "org_name": "演示汽车销售（深圳）有限公司",
 		"project": t.Names().Platform.In("zh-CN")}
-	cert, authority, err := w.Issuance.Backdated(w.T.Context(), item, csr, values, w.Clock.Now().Add(-375*24*time.Hour))
+	cert, authority, err := w.Issuance.Backdated(w.system("test/import"), item, csr, values, w.Clock.Now().Add(-375*24*time.Hour))
 	if err != nil {
 		w.T.Fatal(err)
 	}

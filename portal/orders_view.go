@@ -2,6 +2,7 @@ package portal
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
@@ -33,6 +34,7 @@ type orderView struct {
 	Shipments           []ui.Datum
 	Invoice             []ui.Datum
 	InvoiceReady        bool
+	InvoiceOnTop        bool // the card on top downloads it
 	Price               ui.PriceProps
 	Further             []ui.Link // steps after approval
 	Letter              bool
@@ -67,6 +69,7 @@ func (p *Portal) orderView(c *fiber.Ctx, h history) orderView {
 		Price: p.priceLines(c.UserContext(), filling{w: h.placed, say: say}, h.Lines, h.TotalFen), Further: furtherOf(h, say),
 		Cancel: h.may(order.Cancel), Refund: h.may(order.RequestRefund)}
 	v.Invoice, v.InvoiceReady = invoiceOf(h, say)
+	v.InvoiceOnTop = v.InvoiceReady && h.State == order.Completed
 	v.Facts = []ui.Datum{{Label: say.T("portal.order_number"), Value: h.Number, Mono: true, Copy: true}, {Label: say.T("after.made"), Value: ui.DateTime(h.CreatedAt)}}
 	if h.Quantity > 1 {
 		v.Facts = append(v.Facts, ui.Datum{Label: say.T("after.quantity"), Value: say.T("after.pieces", "Count", h.Quantity)})
@@ -122,7 +125,7 @@ func lineOf(h history, say i18n.Printer) []ui.Event {
 	for i := range out { // the last rejection's reasons stand with it while they hold
 		if h.State == order.Rejected && i == len(out)-1 {
 			for _, r := range reasonsOf(h, say) {
-				out[i].Reason += r.Label + say.T("after.colon") + r.Reason + " "
+				out[i].Reason = strings.TrimPrefix(out[i].Reason+say.T("after.semicolon")+r.Label+say.T("after.colon")+r.Reason, say.T("after.semicolon"))
 			}
 		}
 	}
@@ -133,10 +136,13 @@ func lineOf(h history, say i18n.Printer) []ui.Event {
 func keysOf(h history, say i18n.Printer) []keyRow {
 	var out []keyRow
 	for _, it := range h.Items {
-		if it.State == order.ItemWithdrawn || !h.Item.Issues() {
+		if it.State == order.ItemWithdrawn || !h.Item.Issues() || h.ReviewedAt == nil {
 			continue
 		}
-		r := keyRow{Title: say.T("after.key_n", "N", it.Seq), State: say.T("after.item." + string(it.State)), Tone: ui.Info}
+		r := keyRow{Title: say.T("after.key_one"), State: say.T("after.item." + string(it.State)), Tone: ui.Info}
+		if len(h.Items) > 1 {
+			r.Title = say.T("after.key_n", "N", it.Seq)
+		}
 		if it.State == order.ItemDone {
 			r.Tone = ui.Good
 		}
@@ -150,6 +156,9 @@ func keysOf(h history, say i18n.Printer) []keyRow {
 		}
 		if h.State == order.ReadyToInstall && it.State != order.ItemDone {
 			r.Install = keyURL(h.Order, it)
+		}
+		if len(h.Items) == 1 && len(r.Data) == 0 && r.Install != "" {
+			continue // the card on top says it all
 		}
 		out = append(out, r)
 	}
