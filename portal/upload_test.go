@@ -24,6 +24,9 @@ func TestTiles(t *testing.T) {
 	tile := p.Find(`[data-field="licence_image"]`).AttrOr("data-upload", "")
 	equal(t, "limit told to the browser", "2097152", p.Find(`[data-field="licence_image"]`).AttrOr("data-max", ""))
 
+	sample := b.open(p.Find(`[data-field="licence_image"] .tile-pic.sample img`).AttrOr("src", ""))
+	equal(t, "drawing of what is wanted", "image/svg+xml", sample.Header.Get("Content-Type"))
+
 	good := photo(t, 1200, 900, "", false)
 	for _, name := range []string{"a.jpg", "a.jpeg", "a.png"} {
 		if got := b.put(p, tile, file{name, good}); got.Status != 200 {
