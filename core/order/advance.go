@@ -44,7 +44,7 @@ func (s *Service) Advance(ctx context.Context, tx *db.Tx, o *Order, ev Event, de
 		return err
 	}
 	*o = next
-	if o.State == Cancelled || o.State == Refunded {
+	if o.State == Cancelled || o.State == Refunded || (o.State == Completed && p.Fulfilment == "none") {
 		if err := withdrawItems(ctx, tx, o.ID, 0); err != nil {
 			return err
 		}
