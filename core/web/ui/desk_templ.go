@@ -560,7 +560,7 @@ func DataTable(t TableProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for i, c := range r.Cells {
-					var templ_7745c5c3_Var33 = []any{classes(when(i < len(t.Columns) && t.Columns[i].Right, "num"), when(c.Mono, "mono"))}
+					var templ_7745c5c3_Var33 = []any{classes(when(i < len(t.Columns) && t.Columns[i].Right, "num"), when(i < len(t.Columns) && t.Columns[i].Wide, "wide"), when(c.Mono, "mono"))}
 					templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var33...)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -585,7 +585,7 @@ func DataTable(t TableProps) templ.Component {
 					var templ_7745c5c3_Var35 string
 					templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(columnLabel(t.Columns, i))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `desk.templ`, Line: 79, Col: 146}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `desk.templ`, Line: 79, Col: 201}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var35))
 					if templ_7745c5c3_Err != nil {
