@@ -45,6 +45,7 @@ type dossier struct {
 	State   string
 	Tone    ui.Tone
 	Locale  string
+	Yes     string          // a ticked box in words
 	Shown   map[string]bool // personal fields that were revealed for this page
 }
 
@@ -77,7 +78,7 @@ func (k *Console) dossierOf(c *fiber.Ctx, h house, id uuid.UUID) (*dossier, erro
 		return nil, err
 	}
 	locale := web.PageOf(c).Locale()
-	d := &dossier{Order: o, House: h, Locale: locale, State: web.Printer(c).T("order.state." + string(o.State)), Tone: stateTone(o.State), Shown: map[string]bool{}}
+	d := &dossier{Order: o, House: h, Locale: locale, State: web.Printer(c).T("order.state." + string(o.State)), Tone: stateTone(o.State), Shown: map[string]bool{}, Yes: web.Printer(c).T("console.order.yes")}
 	if d.Site, err = k.Tenants.At(c.UserContext(), o.Tenant, o.Release); err != nil {
 		return nil, err
 	}
@@ -174,6 +175,9 @@ func (d *dossier) hidden(fd form.Field) bool {
 func (d *dossier) shown(fd form.Field, value string) string {
 	if fd.Personal && !d.Shown[fd.Key] {
 		return mask(fd, value)
+	}
+	if fd.Type == form.Checkbox && value == "yes" {
+		return d.Yes
 	}
 	return fd.Display(d.Locale, value)
 }

@@ -88,7 +88,7 @@ func (k *Console) renderReview(c *fiber.Ctx, status int, v *reviewView) error {
 	if err != nil {
 		return err
 	}
-	f.Full, f.Actions = true, mark(v.House)
+	f.Full, f.Actions = true, deskHead(v)
 	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.review"), Href: "/queue/review"}}
 	f.Banner = v.Taken
 	return web.Render(c, status, reviewPage(f, v))
@@ -289,6 +289,9 @@ func (k *Console) twins(c *fiber.Ctx, d *dossier) ([]twin, error) {
 	return out, nil
 }
 
+// twinsShown is how many orders with the same picture a desk lists.
+const twinsShown = 12
+
 // samePictures finds this order's pictures in other orders, or at another field of its own.
 func (k *Console) samePictures(ctx context.Context, tx *db.Tx, c *fiber.Ctx, d *dossier) ([]twin, error) {
 	var out []twin
@@ -298,6 +301,9 @@ func (k *Console) samePictures(ctx context.Context, tx *db.Tx, c *fiber.Ctx, d *
 			return nil, err
 		}
 		for _, m := range found {
+			if len(out) == twinsShown {
+				return out, nil
+			}
 			id := "console.twin.similar"
 			if m.Exact {
 				id = "console.twin.picture"

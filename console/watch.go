@@ -160,7 +160,7 @@ func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
 	case j.LastError != "":
 		state, row.Tone = ui.Tag(ui.Danger, t("console.health.failed")), ui.Danger
 	case j.Late:
-		state, row.Tone = ui.Tag(ui.Warn, t("console.health.late")), ui.Danger
+		state = ui.Tag(ui.Warn, t("console.health.late"))
 	}
 	next := ""
 	if j.LastStart != nil {

@@ -15,12 +15,12 @@
     art.dataset.keyState = name;
     art.className = "keyart key-" + name;
   };
+  const names = ["find", "choose", "pin", "key", "cert", "write", "prove"];
   const step = (name) => {
-    let before = true;
-    box.querySelectorAll("[data-step]").forEach((li) => {
-      if (li.dataset.step === name) { before = false; li.className = "tone-info"; li.setAttribute("aria-current", "step"); return; }
-      li.removeAttribute("aria-current");
-      li.className = before ? "tone-good" : "";
+    const now = names.indexOf(name);
+    box.querySelectorAll(".stepper li").forEach((li, i) => {
+      li.className = i < now ? "step-done" : i === now ? "step-now" : "step-todo";
+      if (i === now) li.setAttribute("aria-current", "step"); else li.removeAttribute("aria-current");
     });
   };
   const post = async (path, body) => {
