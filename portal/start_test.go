@@ -110,7 +110,7 @@ func TestNextOrderIsFilledIn(t *testing.T) {
 	}
 	p = b.follow(b.submit(p, form, "next", map[string]string{"eligible": "yes"}))
 	equal(t, "uscc", "91350200MA2XYKHT6G", p.value("uscc"))
-	if p.Find(`[data-field="licence_image"] .tile-pic img`).Length() != 0 {
+	if p.Find(`[data-field="licence_image"] a.tile-pic img`).Length() != 0 {
 		t.Error("a picture was taken over")
 	}
 }

@@ -48,7 +48,7 @@ func TestTiles(t *testing.T) {
 	}
 	got := b.put(p, tile, file{"a.jpg", good})
 	got.has(".checks", "自动检查通过")
-	src := got.Find(".tile-pic img").AttrOr("src", "")
+	src := got.Find("a.tile-pic img").AttrOr("src", "")
 	pic := b.open(src)
 	equal(t, "picture", "image/jpeg", pic.Header.Get("Content-Type"))
 	if other := w.registered("byd.localhost:8080", "13700137000").get(src); other.Status != 404 {
@@ -90,7 +90,7 @@ func TestPhoneUpload(t *testing.T) {
 	done.has(".notice", "上传成功")
 	equal(t, "once only", 404, phone.get("/u/"+token).Status)
 	again := b.get(poll)
-	if again.Status != 200 || again.Find(".tile-pic img").Length() != 1 {
+	if again.Status != 200 || again.Find("a.tile-pic img").Length() != 1 {
 		t.Errorf("the desktop does not show it: %d", again.Status)
 	}
 	// without scripts the whole page comes back, with the code on it and what was typed
