@@ -193,16 +193,19 @@ const (
 	sqlMuted = ` (SELECT EXISTS (SELECT FROM reminder_mutes m WHERE m.tenant_id = c.tenant_id AND m.certificate_id = c.id AND m.until > $1)) `
 )
 
-// dueSQL lists what is due: $1 now; $2 to $9 the spans; $10 to $15 the rules, each with the number of its span.
-const dueSQL = `SELECT c.tenant_id, c.id, s.off AS offset_days, p.channel, p.renews, c.not_after,
-		coalesce(c.mobile_index, uuid_send(coalesce(c.account_id, c.id))) AS person,
-		(c.not_after AT TIME ZONE s.zone)::date - s.off AS due_on, (c.not_after AT TIME ZONE s.zone)::date - p.next AS superseded_on,
-		s.today::date AS today, s.at_once, s.later, s.later_on::date AS later_on
-	FROM unnest($2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::text[])
-		WITH ORDINALITY AS s (zone, off, lo, hi, today, at_once, later, later_on, span)
-	CROSS JOIN LATERAL (SELECT * FROM certificates c WHERE c.state = 'active' AND c.not_after >= s.lo AND c.not_after < s.hi) c
-	JOIN unnest($10::int[], $11::uuid[], $12::text[], $13::text[], $14::int[], $15::bool[]) AS p (span, tenant_id, product, channel, next, renews)
-		ON p.span = s.span AND p.tenant_id = c.tenant_id AND p.product = c.product
+// dueSQL lists what is due: first the certificates that end in the spans, by the index of ends and nothing else, then the
+// rules, then what keeps a certificate from being spoken of. $1 now; $2 to $9 the spans; $10 to $15 the rules, each with the
+// number of its span.
+const dueSQL = `WITH found AS MATERIALIZED (
+		SELECT s.*, c.* FROM unnest($2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::text[])
+			WITH ORDINALITY AS s (zone, off, lo, hi, today, at_once, later, later_on, span)
+		CROSS JOIN LATERAL (SELECT c.tenant_id, c.id, c.product, c.not_after, coalesce(c.mobile_index, uuid_send(coalesce(c.account_id, c.id))) AS person
+			FROM certificates c WHERE c.state = 'active' AND c.not_after >= s.lo AND c.not_after < s.hi OFFSET 0) c)
+	SELECT c.tenant_id, c.id, c.off AS offset_days, p.channel, p.renews, c.not_after, c.person,
+		(c.not_after AT TIME ZONE c.zone)::date - c.off AS due_on, (c.not_after AT TIME ZONE c.zone)::date - p.next AS superseded_on,
+		c.today::date AS today, c.at_once, c.later, c.later_on::date AS later_on
+	FROM found c JOIN unnest($10::int[], $11::uuid[], $12::text[], $13::text[], $14::int[], $15::bool[]) AS p (span, tenant_id, product, channel, next, renews)
+		ON p.span = c.span AND p.tenant_id = c.tenant_id AND p.product = c.product
 	WHERE NOT ` + sqlOrdered + ` AND NOT ` + sqlMuted
 
 // A row that is there already is left alone: its key says that it was due.
@@ -255,6 +258,10 @@ func (s *Service) args(now time.Time, b batch) []any {
 func (s *Service) write(ctx context.Context, tx *db.Tx, b batch, and string, more []any, done *Swept) error {
 	if len(b) == 0 {
 		return nil
+	}
+	// The lengths of the lists decide the plan; compiling it would take longer than running it.
+	if _, err := tx.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)`); err != nil {
+		return fmt.Errorf("reminder: sweep: %w", err)
 	}
 	var written, skipped, wanted int
 	err := tx.QueryRow(ctx, writeHead+and+writeTail, append(s.args(tx.Now(), b), more...)...).Scan(&written, &skipped, &wanted)
