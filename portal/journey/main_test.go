@@ -1,0 +1,97 @@
+package journey
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"certsaas/core/coretest/program"
+	"certsaas/core/coretest/program/chromium"
+)
+
+// The house is one running program and one browser for all journeys: each journey has its own people.
+var (
+	house = sync.OnceValues(func() (*program.Program, error) { return program.Open(program.Options{}) })
+	motor = sync.OnceValues(chromium.Open)
+
+	mu     sync.Mutex
+	opened []interface{ Close() error } // to close at the end, last first
+)
+
+func TestMain(m *testing.M) {
+	slog.SetLogLoggerLevel(slog.LevelError) // refusals are what the matrix asks for
+	code := m.Run()
+	for i := len(opened) - 1; i >= 0; i-- {
+		if err := opened[i].Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+func shared[T interface{ Close() error }](t *testing.T, open func() (T, error)) T {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	v, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range opened {
+		if o == interface{ Close() error }(v) {
+			return v
+		}
+	}
+	opened = append(opened, v)
+	return v
+}
+
+// town is the running program as a journey sees it.
+type town struct {
+	*program.Program
+	t *testing.T
+}
+
+func visit(t *testing.T) town { return town{shared(t, house), t} }
+
+// person is somebody new with a browser.
+func (w town) person(size chromium.Size) *chromium.Tab {
+	w.t.Helper()
+	return shared(w.t, motor).Person(w.t, size)
+}
+
+// save puts a picture where a browser can choose it.
+func (w town) save(name string, data []byte) string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// read is a file.
+func (w town) read(path string) []byte {
+	w.t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return raw
+}
+
+// now is a little before this moment: what comes after it is newer.
+func now() time.Time { return time.Now().Add(-time.Second) }
+
+// equal fails unless a thing is as it should be.
+func equal[T comparable](t *testing.T, what string, want, got T) {
+	t.Helper()
+	if want != got {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}

@@ -1,0 +1,173 @@
+package journey
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"certsaas/core/coretest/program"
+	"certsaas/core/coretest/program/chromium"
+	"certsaas/core/platform"
+)
+
+// factors remembers the time step of the last second factor of each log-in: a code counts once.
+var factors = struct {
+	sync.Mutex
+	last map[string]int64
+}{last: map[string]int64{}}
+
+const step = 30 * time.Second
+
+// factor is a second factor of a log-in that nobody used. It waits when three have gone within a moment.
+func factor(t *testing.T, login string) string {
+	t.Helper()
+	factors.Lock()
+	defer factors.Unlock()
+	n := max(factors.last[login]+1, time.Now().Unix()/30-1)
+	for time.Now().Unix()/30 < n-1 { // the server takes the code of the step before and of the one after, too
+		time.Sleep(100 * time.Millisecond)
+	}
+	factors.last[login] = n
+	code, err := totp.GenerateCode(platform.DemoSecret(login), time.Unix(n*int64(step/time.Second), 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// clerk is a member of the CA's staff at a browser, logged in with both factors.
+func (w town) clerk(login string) *chromium.Tab {
+	w.t.Helper()
+	tab := w.person(chromium.Desktop)
+	tab.Open(w.URL("console", "/")).At("^/login")
+	tab.Fill("login", login, "password", platform.DemoStaffPassword).Press("下一步").At("^/login/code")
+	tab.Type("code", factor(w.t, login)).Press("进入工作台").At("^/$")
+	return tab
+}
+
+// desks are the staff who work without scripts, one session for each log-in in the whole run.
+var desks = struct {
+	sync.Mutex
+	of map[string]*program.Visitor
+}{of: map[string]*program.Visitor{}}
+
+// desk is a member of the staff without scripts. act has the desk to itself.
+func (w town) desk(login string, act func(v *program.Visitor)) {
+	w.t.Helper()
+	desks.Lock()
+	defer desks.Unlock()
+	v := desks.of[login]
+	if v == nil {
+		v = w.NewVisitor(w.t)
+		v.Open(w.URL("console", "/login"))
+		v.Form("password").Set("login", login).Set("password", platform.DemoStaffPassword).Press("")
+		v.Form("code").Set("code", factor(w.t, login)).Press("").Sees("待办")
+		desks.of[login] = v
+	}
+	act(v.As(w.t))
+}
+
+// approve has the reviewer look at an order and let it pass: every point of the checklist is ticked first.
+func (w town) approve(number string) {
+	w.t.Helper()
+	tab := w.clerk("reviewer")
+	tab.Shot("console-home")
+	tab.Open(w.URL("console", "/queue/review")).See(number).Shot("console-queue")
+	tab.PressIn("main table", number).At("/review")
+	tab.Shot("console-review")
+	w.tickAll(tab)
+	tab.PressIn("#verdict", "通过")
+	tab.See("订单 " + number + " 审核通过")
+}
+
+// tickAll ticks the checklist.
+func (w town) tickAll(tab *chromium.Tab) {
+	w.t.Helper()
+	ids := strings.Fields(tab.Eval(`Array.from(document.querySelectorAll("[name=check]")).map((e) => e.value).join(" ")`))
+	if len(ids) == 0 {
+		w.t.Error("the review desk has no checklist")
+	}
+	for _, id := range ids {
+		tab.Choose("check", id)
+	}
+}
+
+// reject sends an order back: what is wrong with which field.
+func (w town) reject(number string, why map[string]string) {
+	w.t.Helper()
+	tab := w.clerk("reviewer")
+	tab.Open(w.URL("console", "/queue/review")).See(number)
+	tab.PressIn("main table", number).At("/review")
+	for field, reason := range why {
+		tab.Choose("reject", field).Type("reason."+field, reason)
+	}
+	tab.Shot("console-reject")
+	tab.PressIn("#verdict", "退回修改").See("订单 " + number + " 已退回修改")
+}
+
+// secondLook reviews an order that came back: only what changed is shown.
+func (w town) secondLook(number string) {
+	w.t.Helper()
+	tab := w.clerk("reviewer")
+	tab.Open(w.URL("console", "/queue/review")).See(number)
+	tab.PressIn("main table", number).At("/review").See("第 2 次审核", "上次不合格")
+	if tab.Is(`document.querySelector("[data-fact=org_name]")`) {
+		w.t.Error("the second look shows what did not change")
+	}
+	tab.Shot("console-second-look")
+	w.tickAll(tab)
+	tab.PressIn("#verdict", "通过").See("订单 " + number + " 审核通过")
+}
+
+// produce writes the certificate into a blank key at the producer's desk, through the key agent.
+func (w town) produce(number string) {
+	w.t.Helper()
+	tab := w.clerk("producer")
+	tab.Open(w.URL("console", "/queue/production")).See(number).Shot("console-production-queue")
+	tab.PressIn("main table", number).At("/production").Press("开始写入")
+	tab.Await("the blank keys are listed", `Array.from(document.querySelectorAll("[data-devices] button")).some((b) => b.innerText.includes("`+klToken+`"))`)
+	tab.Shot("console-production")
+	tab.PressIn("[data-devices]", klToken)
+	tab.Await("the agent asks for the PIN", `(document.querySelector("[data-pin]:not([hidden]) a") || {href: ""}).href.includes("/pin/")`)
+	pin := tab.NewTab(chromium.Desktop)
+	pin.Open(tab.Eval(`document.querySelector("[data-pin] a").href`))
+	pin.Type("pin", bydPIN).PressAt("button[value=ok]").See("口令正确")
+	pin.Close()
+	tab.See("请发货")
+	id, cert := w.one(klToken) // req: K40
+	equal(w.t, "organisation in the certificate", klCompany, strings.Join(cert.Subject.Organization, " "))
+	if days := cert.NotAfter.Sub(cert.NotBefore).Hours() / 24; days < 365 || days > 367 {
+		w.t.Errorf("the certificate holds for %.0f days", days) // req: K7
+	}
+	w.provesItself(klToken, id, cert)
+	w.chainHolds(cert)
+}
+
+// ship hands the key to the courier.
+func (w town) ship(number string, since time.Time) {
+	w.t.Helper()
+	tab := w.clerk("producer")
+	tab.Open(w.URL("console", "/queue/shipping")).See(number)
+	tab.PressIn("main table", number).At("/shipping").See("演示路 2 号")
+	tab.Choose("carrier", "sf").Type("waybill", "SF1234567890123").Shot("console-shipping")
+	tab.Press("确认发出").See("已发出")
+	w.AwaitMessage(w.t, klMobile, since, func(m program.Message) bool {
+		return strings.Contains(m.Text, "SF1234567890123") && strings.Contains(m.Text, number)
+	}) // req: K40 K41 K47
+}
+
+var invoicePDF = program.InvoicePDF("Electronic invoice, demonstration, 260.00 CNY")
+
+// uploadInvoice is finance's part: the invoice that the tax system made.
+func (w town) uploadInvoice(number string) {
+	w.t.Helper()
+	tab := w.clerk("finance")
+	tab.Open(w.URL("console", "/invoices")).See(number).Shot("console-invoices")
+	tab.PressIn("main table", number).See(klCompany)
+	tab.Fill("number", "26117000000123456789", "issued_on", time.Now().In(time.FixedZone("CST", 8*3600)).Format(time.DateOnly))
+	tab.Attach("input[type=file]", w.save("invoice.pdf", invoicePDF)).Shot("console-invoice")
+	tab.Press("上传发票").See("的发票已上传")
+}
