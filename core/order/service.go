@@ -177,17 +177,15 @@ func (s *Service) Find(ctx context.Context, tenantID, id uuid.UUID) (Order, erro
 
 // Cancel ends an unpaid order at its owner's wish (decision 9).
 func (s *Service) Cancel(ctx context.Context, tenantID, id uuid.UUID) (Order, error) {
-	return s.step(ctx, tenantID, id, Cancel, nil)
-}
-
-// step loads an order and advances it in a transaction of its own.
-func (s *Service) step(ctx context.Context, tenantID, id uuid.UUID, ev Event, detail map[string]any) (Order, error) {
 	var o Order
 	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
 		if o, err = s.LoadForUpdate(ctx, tx, id); err != nil {
 			return err
 		}
-		return s.Advance(ctx, tx, &o, ev, detail)
+		if err := s.authz.Check(ctx, authz.OrderCancel, o.Resource(visitorFrom(ctx))); err != nil { // before its state says anything about it
+			return err
+		}
+		return s.Advance(ctx, tx, &o, Cancel, nil)
 	})
 	return o, err
 }
