@@ -79,22 +79,7 @@ func TestReviewFirstSendInAndInvoice(t *testing.T) {
 		w.approve(o)
 	}
 	equal(t, "then the money", order.AwaitingPayment, w.current(o).State)
-	pay := b.follow(b.get(url + "/pay")) // transfer is the only way
-	pay.has("main", "港湾港口集团", "4000021209200012345", "¥30.00")
-	equal(t, "tabs", 0, pay.Find(".tabs").Length())
-	got := b.submit(pay, "form#voucher", "next", map[string]string{"payer_name": typed["org_name"], "payer_last4": "2345", "amount": "30", "transferred_on": "2026-11-30"},
-		map[string]file{"file_file": {"slip.jpg", photo(t, 1000, 700, "", false)}})
-	if got.Status != 303 {
-		t.Fatalf("voucher: %d %v", got.Status, got.errors())
-	}
-	list, err := w.Payments.Vouchers(w.staff(authz.RoleFinance), 10)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("%v %v", list, err)
-	}
-	if _, err := w.Payments.Confirm(w.staff(authz.RoleFinance), o.Tenant, list[0].ID, "20261130-0001", 3000); err != nil {
-		t.Fatal(err)
-	}
-	w.Drain()
+	w.transferred(b, o, typed["org_name"])
 
 	p = b.open(url)
 	p.has(".next", "待寄回", "口岸大厦 3 号窗口")
@@ -127,4 +112,26 @@ func fsNames(root string) ([]string, error) {
 		return err
 	})
 	return out, err
+}
+
+// transferred pays by the only way there is, and finance finds the money.
+func (w *world) transferred(b *browser, o order.Order, payer string) {
+	w.T.Helper()
+	url := "/orders/" + o.ID.String()
+	pay := b.follow(b.get(url + "/pay")) // transfer is the only way
+	pay.has("main", "港湾港口集团", "4000021209200012345", "¥30.00")
+	equal(w.T, "tabs", 0, pay.Find(".tabs").Length())
+	got := b.submit(pay, "form#voucher", "next", map[string]string{"payer_name": payer, "payer_last4": "2345", "amount": "30", "transferred_on": "2026-11-30"},
+		map[string]file{"file_file": {"slip.jpg", photo(w.T, 1000, 700, "", false)}})
+	if got.Status != 303 {
+		w.T.Fatalf("voucher: %d %v", got.Status, got.errors())
+	}
+	list, err := w.Payments.Vouchers(w.staff(authz.RoleFinance), 10)
+	if err != nil || len(list) != 1 {
+		w.T.Fatalf("%v %v", list, err)
+	}
+	if _, err := w.Payments.Confirm(w.staff(authz.RoleFinance), o.Tenant, list[0].ID, "20261130-0001", 3000); err != nil {
+		w.T.Fatal(err)
+	}
+	w.Drain()
 }

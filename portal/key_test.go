@@ -124,6 +124,17 @@ func installable(t *testing.T, w *world) (b *browser, p page, o order.Order, old
 	return b, p, w.current(o), old, cert
 }
 
+// says checks what the key page says in its states.
+func says(p page) {
+	p.t.Helper()
+	p.has(`[data-panel="start"]`, "插入要更新的 USBKEY", "下载证书")
+	p.has(`[data-panel="pin"]`, "请输入用户口令", "剩余口令次数")
+	p.has(`[data-panel="failed"]`, "重试", "次数不限")
+	p.has(`[data-panel="missing"]`, "没有找到证书助手", "安装证书助手")
+	p.has(`[data-panel="denied"]`, "本地网络")
+	p.has(`[data-panel="old"]`, "版本过低")
+}
+
 // The key page and what its script asks: ticket, certificate for the key made in the USBKEY, proof; then the page of
 // success with the new end and the rules of use, and 下载证书 is over.
 // req: B57 B58 B59 B63 B64 B65 B66 B67 B68 B69 B70
@@ -132,12 +143,7 @@ func TestKeyPage(t *testing.T) {
 	w := newWorld(t)
 	b, p, o, old, cert := installable(t, w)
 	const origin = "http://byd.localhost:8080"
-	p.has(`[data-panel="start"]`, "插入要更新的 USBKEY", "下载证书")
-	p.has(`[data-panel="pin"]`, "请输入用户口令", "口令还可以试")
-	p.has(`[data-panel="failed"]`, "重试", "次数不限")
-	p.has(`[data-panel="missing"]`, "没有找到证书助手", "安装证书助手")
-	p.has(`[data-panel="denied"]`, "本地网络")
-	p.has(`[data-panel="old"]`, "版本过低")
+	says(p)
 	if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "ws://127.0.0.1:17631") || strings.Contains(csp, "unsafe") {
 		t.Errorf("policy %q", csp)
 	}
