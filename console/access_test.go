@@ -107,7 +107,7 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	work := map[string][]string{
-		"reviewer": {"/queue/review"}, "finance": {"/vouchers", "/invoices", "/refunds"}, "producer": {"/queue/awaiting_key", "/queue/production", "/queue/shipping"},
+		"reviewer": {"/queue/review"}, "finance": {"/vouchers", "/invoices", "/refunds"}, "producer": {"/queue/awaiting_key", "/queue/production", "/queue/shipping", "/papers"},
 		"onboarding": nil, "admin": nil, "auditor": nil,
 	}
 	for login, own := range work {
@@ -115,7 +115,7 @@ func TestRoles(t *testing.T) {
 		p := authz.Principal{Kind: authz.Staff, ID: r.person(t, login).ID, Roles: []string{login}}
 		ctx := r.As(p)
 		home := b.get("/", 200)
-		for _, href := range []string{"/vouchers", "/queue/review", "/queue/awaiting_key", "/queue/production", "/queue/shipping", "/invoices", "/refunds"} {
+		for _, href := range []string{"/vouchers", "/queue/review", "/queue/awaiting_key", "/queue/production", "/queue/shipping", "/papers", "/invoices", "/refunds"} {
 			mine := false
 			for _, o := range own {
 				mine = mine || o == href

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -185,6 +186,7 @@ func TestSearch(t *testing.T) {
 		got := adm.get("/orders?q="+url.QueryEscape(q), 200).text("tbody")
 		must(t, strings.Contains(got, want) && (want != "" || got == ""), "%q finds %q, want %q", q, got, want)
 	}
+	adm.get("/orders/byd/"+x.ID.String(), 404) // another tenant's order
 	got := adm.get("/orders?tenant=byd", 200).text("tbody")
 	must(t, strings.Contains(got, y.Number) && !strings.Contains(got, x.Number), "filter by tenant: %s", got)
 }
@@ -225,4 +227,38 @@ func TestWatching(t *testing.T) {
 	must(t, !strings.Contains(aud.get("/audit?action=staff.", 200).text("tbody"), "order.submit"), "filter by action")
 	health := aud.get("/health", 200)
 	must(t, strings.Contains(health.text("main"), "lapse"), "no jobs: %s", health.text("main"))
+}
+
+// What is over its three working days is late on the home page, in the rail and in the queue.
+// req: K39
+func TestLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.inReview(t, "kinglong", 0, nil)
+	r.Clock.Shift(10 * 24 * time.Hour)
+	rev := r.login(t, "reviewer")
+	home := rev.get("/", 200)
+	must(t, strings.Contains(home.text("tbody"), "1 件超时"), "home: %s", home.text("tbody"))
+	must(t, home.Find(".rail .count.late").Length() == 1, "the rail shows nothing late")
+	must(t, strings.Contains(rev.get("/queue/review", 200).text(".due"), "已超时"), "queue")
+	must(t, strings.Contains(rev.get(x.path("/review"), 200).text(".verdict .due"), "已超时"), "desk")
+}
+
+// A paper invoice is issued by finance and posted by the producer.
+// req: B9
+func TestPaperInvoice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	rev, fin, pro := r.login(t, "reviewer"), r.login(t, "finance"), r.login(t, "producer")
+	x := r.approved(t, rev, "byd", 0, form.Answers{"invoice_wanted": "yes", "invoice_kind": "paper", "carrier": "sto"})
+	fin.get("/invoices", 200)
+	pdf := []byte("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n")
+	fin.upload("/invoices/byd/"+x.ID.String(), map[string]string{"number": "12345678", "issued_on": "2026-11-30"}, pdf, 303)
+	must(t, strings.Contains(pro.get("/papers", 200).text("tbody"), x.Number), "not listed")
+	p := pro.get(x.path("/shipping"), 200)
+	v := url.Values{"version": {p.Find("main input[name=version]").AttrOr("value", "")}, "purpose": {p.Find("main input[name=purpose]").AttrOr("value", "")},
+		"carrier": {"sto"}, "waybill": {"773123456789012"}}
+	must(t, v.Get("purpose") == "invoice", "purpose %q", v.Get("purpose"))
+	pro.post(x.path("/shipping"), v, 303)
+	must(t, pro.get("/papers", 200).text("tbody") == "", "posted, and still listed")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"certsaas/core/authz"
+	"certsaas/core/invoice"
 	"certsaas/core/order"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
@@ -30,6 +31,7 @@ var desks = []desk{
 	{Key: "awaiting_key", State: order.AwaitingKey, Action: authz.KeyWrite, Icon: "key", Href: "/queue/awaiting_key"},
 	{Key: "production", State: order.InProduction, Action: authz.KeyWrite, Icon: "key", Href: "/queue/production"},
 	{Key: "shipping", State: order.ToDeliver, Action: authz.ShipmentCreate, Icon: "truck", Href: "/queue/shipping"},
+	{Key: "paper", Action: authz.ShipmentCreate, Icon: "file", Href: "/papers"},
 	{Key: "invoice", Action: authz.InvoiceUpload, Icon: "file", Href: "/invoices"},
 	{Key: "refund", State: order.Refunding, Action: authz.RefundApprove, Icon: "yuan", Href: "/refunds"},
 }
@@ -64,9 +66,18 @@ func (k *Console) waiting(ctx context.Context) (map[string]order.Count, error) {
 		}
 	}
 	if k.may(ctx, authz.InvoiceUpload) {
-		if out["invoice"], err = k.invoicesWaiting(ctx); err != nil {
+		list, err := k.Invoices.Pending(ctx)
+		if err != nil {
 			return nil, err
 		}
+		out["invoice"] = k.sum(list)
+	}
+	if k.may(ctx, authz.ShipmentCreate) {
+		list, err := k.Invoices.ToSend(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out["paper"] = k.sum(list)
 	}
 	if k.may(ctx, authz.RefundApprove) {
 		if out["refund"], err = k.refundsWaiting(ctx); err != nil {
@@ -76,11 +87,8 @@ func (k *Console) waiting(ctx context.Context) (map[string]order.Count, error) {
 	return out, nil
 }
 
-func (k *Console) invoicesWaiting(ctx context.Context) (order.Count, error) {
-	list, err := k.Invoices.Pending(ctx)
-	if err != nil {
-		return order.Count{}, err
-	}
+// sum counts invoices, those over their time, and finds the oldest.
+func (k *Console) sum(list []invoice.Invoice) order.Count {
 	var n order.Count
 	for _, i := range list {
 		n.N++
@@ -91,11 +99,11 @@ func (k *Console) invoicesWaiting(ctx context.Context) (order.Count, error) {
 			n.Oldest = i.RequestedAt
 		}
 	}
-	return n, nil
+	return n
 }
 
 func (k *Console) refundsWaiting(ctx context.Context) (order.Count, error) {
-	list, err := k.Payments.Refunds(ctx, refundsShown)
+	list, err := k.openRefunds(ctx)
 	if err != nil {
 		return order.Count{}, err
 	}
@@ -105,9 +113,6 @@ func (k *Console) refundsWaiting(ctx context.Context) (order.Count, error) {
 	}
 	return n, nil
 }
-
-// refundsShown is how many refunds a page lists.
-const refundsShown = 200
 
 // frame is the layout of a page: its title, and the rail with the work that waits. active is the address of the rail's
 // own line.

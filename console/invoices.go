@@ -19,6 +19,7 @@ const invoiceBody = 8 << 20
 func (k *Console) invoiceRoutes() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/invoices", Action: authz.InvoiceUpload, Handler: k.invoices},
+		{Method: "GET", Path: "/papers", Action: authz.ShipmentCreate, Handler: k.papersToSend},
 		{Method: "GET", Path: "/invoices/export", Action: authz.InvoiceUpload, Handler: k.exportInvoices},
 		{Method: "GET", Path: "/invoices/:tenant/:id", Action: authz.InvoiceUpload, Handler: k.showInvoice},
 		{Method: "POST", Path: "/invoices/:tenant/:id", Action: authz.InvoiceUpload, Handler: k.uploadInvoice, Body: invoiceBody},
@@ -30,16 +31,31 @@ func (k *Console) invoices(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return k.renderInvoices(c, "invoice", list, func(h house, x invoice.Invoice) string { return "/invoices/" + h.Slug + "/" + x.Order.String() })
+}
+
+// papersToSend lists issued paper invoices that wait for their courier (req B9).
+func (k *Console) papersToSend(c *fiber.Ctx) error {
+	list, err := k.Invoices.ToSend(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return k.renderInvoices(c, "paper", list, func(h house, x invoice.Invoice) string { return orderPath(h.Slug, x.Order, "/shipping") })
+}
+
+// renderInvoices shows the invoices of one desk, each leading to where it is worked on.
+func (k *Console) renderInvoices(c *fiber.Ctx, key string, list []invoice.Invoice, href func(house, invoice.Invoice) string) error {
 	all, err := k.houses(c)
 	if err != nil {
 		return err
 	}
+	d, _ := deskByKey(key)
 	p, now := web.Printer(c), k.Clock.Now()
 	var rows []ui.Row
 	for _, x := range list {
 		h := houseByID(all, x.Tenant)
 		due := ui.Cell{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(x.RequestedAt)))}
-		row := ui.Row{Href: "/invoices/" + h.Slug + "/" + x.Order.String()}
+		row := ui.Row{Href: href(h, x)}
 		if x.DueAt != nil {
 			tone, word := k.dueIn(p, *x.DueAt, now)
 			due, row.Tone = ui.Cell{Body: ui.Due(tone, word)}, lateOnly(tone)
@@ -47,11 +63,11 @@ func (k *Console) invoices(c *fiber.Ctx) error {
 		row.Cells = []ui.Cell{{Text: x.OrderNumber, Mono: true}, {Body: mark(h)}, {Text: x.Header.Title, Sub: x.Header.TaxNo}, {Text: p.T("invoice.kind." + x.Kind)}, {Text: ui.Money(x.AmountFen)}, due}
 		rows = append(rows, row)
 	}
-	f, err := k.frame(c, p.T("console.desk.invoice"), "/invoices")
+	f, err := k.frame(c, p.T("console.desk."+key), d.Href)
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, invoicesPage(f, rows))
+	return web.Render(c, fiber.StatusOK, invoicesPage(f, key, rows))
 }
 
 // lateOnly marks a row only when it is late.

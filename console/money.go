@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -233,12 +234,12 @@ func (v *refundView) path(act string) string {
 }
 
 // openRefunds are refunds that a person has something to do about: to agree, or to send the money of a bank transfer.
-func (k *Console) openRefunds(c *fiber.Ctx) ([]payment.Refund, error) {
-	list, err := k.Payments.Refunds(c.UserContext(), listed)
+func (k *Console) openRefunds(ctx context.Context) ([]payment.Refund, error) {
+	list, err := k.Payments.Refunds(ctx, listed)
 	if err != nil {
 		return nil, err
 	}
-	approved, err := k.Payments.Refunds(c.UserContext(), listed, payment.RefundApproved)
+	approved, err := k.Payments.Refunds(ctx, listed, payment.RefundApproved)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (k *Console) openRefunds(c *fiber.Ctx) ([]payment.Refund, error) {
 }
 
 func (k *Console) refunds(c *fiber.Ctx) error {
-	list, err := k.openRefunds(c)
+	list, err := k.openRefunds(c.UserContext())
 	if err != nil {
 		return err
 	}
@@ -289,7 +290,7 @@ func (k *Console) refund(c *fiber.Ctx) (*refundView, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := k.openRefunds(c)
+	list, err := k.openRefunds(c.UserContext())
 	if err != nil {
 		return nil, err
 	}

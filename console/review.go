@@ -184,6 +184,9 @@ func (k *Console) lay(c *fiber.Ctx, v *reviewView) {
 				f.Was = firstOf(v.shown(fd, ch.Old), p.T("ui.none"))
 			}
 			f.Reason, f.Refused = v.typed(fd.Key)
+			if back && f.Check == ui.Good && !fd.IsFile() {
+				f.Check, f.Note = ui.Plain, ""
+			}
 			if back {
 				f.Note = strings.TrimSpace(p.T("console.review.refused_before", "Reason", refused[fd.Key]) + " " + f.Note)
 			}
