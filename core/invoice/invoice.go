@@ -132,6 +132,9 @@ func (s *Service) wanted(ctx context.Context, tx *db.Tx, o order.Order) (kind st
 	if d.Kind == Paper {
 		paid := clock.CivilDate(*o.PaidAt, clock.Shanghai).At(0, 0, clock.Shanghai)
 		day := paid.AddDate(0, 1, 0)
+		if day.Day() != paid.Day() { // 31 January: the last day of February
+			day = day.AddDate(0, 0, -day.Day())
+		}
 		if p.Invoice.PaperDays > 0 {
 			day = paid.AddDate(0, 0, p.Invoice.PaperDays)
 		}

@@ -30,6 +30,10 @@ func (s *Service) Advance(ctx context.Context, tx *db.Tx, o *Order, ev Event, de
 	}
 	edge, ok := find(o.State, ev, facts)
 	if !ok {
+		// a stranger learns nothing about the order's state
+		if err := s.authz.Check(ctx, authz.OrderView, o.Resource(visitorFrom(ctx))); err != nil {
+			return err
+		}
 		return fault.New(fault.Conflict, "order.not_now", "State", string(o.State), "Event", string(ev))
 	}
 	if err := s.authz.Check(ctx, edge.Who, o.Resource(visitorFrom(ctx))); err != nil {
