@@ -30,6 +30,7 @@ import (
 	"certsaas/core/web"
 	"certsaas/portal"
 	"certsaas/portal/aftertext"
+	"certsaas/portal/renewtext"
 	"certsaas/scheduler"
 	"certsaas/tenants"
 )
@@ -138,7 +139,7 @@ func (p *program) open(ctx context.Context) error {
 	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk); err != nil {
 		return err
 	}
-	pages := []fs.FS{portal.Messages, aftertext.Messages, console.Messages}
+	pages := []fs.FS{portal.Messages, aftertext.Messages, renewtext.Messages, console.Messages}
 	bundle, err := platform.Sentences(pages...)
 	if err != nil {
 		return err
@@ -243,7 +244,7 @@ func (p *program) server(parts []string) (*web.Server, error) {
 	if slices.Contains(parts, "portal") {
 		dealer := portal.New(portal.Deps{
 			DB: a.DB, Clock: a.Clock, Authz: a.Authz, Tenants: a.Tenants, Rules: a.Rules, Accounts: a.Accounts, Orders: a.Orders, Materials: a.Materials,
-			Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery, Invoices: a.Invoices,
+			Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery, Invoices: a.Invoices, Reminders: a.Reminders,
 			Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
 		})
 		err = errors.Join(srv.Mount(dealer.Routes(), web.Portal), srv.Mount(dealer.PlatformRoutes(), web.Platform))

@@ -29,6 +29,7 @@ import (
 	"certsaas/core/web"
 	"certsaas/portal"
 	"certsaas/portal/aftertext"
+	"certsaas/portal/renewtext"
 )
 
 // world is a running portal and what a test knows of the outside.
@@ -39,14 +40,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := platformtest.New(t, portal.Messages, aftertext.Messages)
+	w := platformtest.New(t, portal.Messages, aftertext.Messages, renewtext.Messages)
 	srv, err := web.New(web.Config{Secret: bytes.Repeat([]byte{7}, 32), Hosts: w.Sites.Hosts(), Bundle: w.Bundle, Authorizer: w.Authz, Sessions: w.Sessions, Now: w.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := portal.New(portal.Deps{DB: w.DB, Clock: w.Clock, Authz: w.Authz, Tenants: w.Tenants, Rules: w.Rules, Accounts: w.Accounts, Orders: w.Orders,
 		Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews, Issuance: w.Issuance, Delivery: w.Delivery,
-		Invoices: w.Invoices, Server: srv, Demo: true, Site: w.Sites.Portal})
+		Invoices: w.Invoices, Reminders: w.Reminders, Server: srv, Demo: true, Site: w.Sites.Portal})
 	if err := srv.Mount(p.Routes(), web.Portal); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"certsaas/core/material"
 	"certsaas/core/order"
 	"certsaas/core/payment"
+	"certsaas/core/reminder"
 	"certsaas/core/review"
 	"certsaas/core/rules"
 	"certsaas/core/tenant"
@@ -58,7 +59,8 @@ type Deps struct {
 	Issuance  *issuance.Service
 	Delivery  *delivery.Service
 	Invoices  *invoice.Service
-	Server    *web.Server // sets and ends the session cookie
+	Reminders *reminder.Service // nil: no links are answered
+	Server    *web.Server       // sets and ends the session cookie
 
 	HTTPS bool                          // the public address is https
 	Demo  bool                          // the platform's landing lists the tenants
@@ -72,7 +74,9 @@ type Portal struct{ Deps }
 func New(d Deps) *Portal { return &Portal{Deps: d} }
 
 // Routes is the route table of a tenant's host.
-func (p *Portal) Routes() []web.Route { return p.knowing(append(p.routesOrder(), p.routesAfter()...)) }
+func (p *Portal) Routes() []web.Route {
+	return p.knowing(append(append(p.routesOrder(), p.routesAfter()...), p.routesRenew()...))
+}
 
 // PlatformRoutes is the route table of the platform's own host: the landing and the addresses that the printed guides name.
 func (p *Portal) PlatformRoutes() []web.Route { return append(p.routesPlatform(), p.routesCRL()...) }

@@ -47,6 +47,11 @@ func (s *Service) OpenRenewal(ctx context.Context, tx *db.Tx, r Renewal) (Order,
 		return Order{}, err
 	}
 	o.Answers = r.Product.Form.Prefill(nil, form.Env{Now: tx.Now(), Source: r.Source})
+	for k, path := range map[string]string{keyMobile: "account.mobile", keyOrg: "cert.organization"} {
+		if _, asked := r.Product.Form.Field(k); asked && o.Answers[k] == "" && r.Source != nil {
+			o.Answers[k] = r.Source(path)
+		}
+	}
 	if err := s.carry(ctx, tx, &o, r); err != nil {
 		return Order{}, err
 	}

@@ -55,7 +55,7 @@ type Link struct {
 	Company     string // masked
 	NotAfter    time.Time
 	Closed      string // "" or why it does not lead on
-	OrderID     uuid.UUID
+	Account     uuid.UUID // whose certificate it is
 
 	mobile string
 }
@@ -101,7 +101,7 @@ func (s *Service) OpenLink(ctx context.Context, tenantID uuid.UUID, token string
 		if err != nil {
 			return err
 		}
-		l = Link{Certificate: x.certificate, Company: Masked(company), NotAfter: x.notAfter, mobile: login}
+		l = Link{Certificate: x.certificate, Company: Masked(company), NotAfter: x.notAfter, Account: x.account, mobile: login}
 		if l.mobile == "" {
 			l.mobile = o.Mobile()
 		}
