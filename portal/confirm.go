@@ -42,6 +42,12 @@ func (p *Portal) elsewhere(c *fiber.Ctx, f filling, err error) error {
 		return web.Redirect(c, fillURL(f.w.Order, firstStep(f.w)))
 	case errors.Is(err, errElsewhere):
 		return web.Redirect(c, after(f.w.Order))
+	case flt != nil && flt.ID == "order.price_changed": // the page showed the old price: look at the new one first
+		web.Flash(c, ui.Warn, flt.ID)
+		if f.w.Item.Confirm.Page {
+			return web.Redirect(c, "/orders/"+f.w.ID.String()+"/confirm")
+		}
+		return web.Redirect(c, fillURL(f.w.Order, lastStep(f.w)))
 	case flt == nil || flt.Kind != fault.Invalid:
 		return err
 	}
