@@ -303,10 +303,15 @@ func (w town) installBYD(tab *chromium.Tab, since time.Time) {
 		tab.Press("下载证书")
 	}
 	tab.At("/key/").Shot("byd-key")
-	tab.PressIn("[data-panel=start]", "")
-	tab.Await("the agent asks for the PIN", `document.querySelector("[data-key-page]").dataset.state === "pin" && document.querySelector("[data-window] a").href.includes("/pin/")`) // req: B57
-	pin := tab.NewTab(chromium.Desktop)
-	pin.Open(tab.Eval(`document.querySelector("[data-window] a").href`))
+	keys.Lock() // one PIN window at a time, as on one desk
+	defer keys.Unlock()
+	tab.PressIn("[data-panel=start]", "下载证书") // req: B57
+	pin := w.pinWindow(tab)
+	pin.PressAt("button[value=cancel]").See("未完成")
+	pin.Close()
+	tab.See("没有成功，可以重试").Shot("byd-key-failed")
+	tab.PressIn("[data-panel=failed]", "重试") // req: B59
+	pin = w.pinWindow(tab)
 	pin.See("请输入 USBKEY 口令", w.URL("byd", "")).Shot("agent-pin")
 	pin.Type("pin", "00000000").PressAt("button[value=ok]")
 	pin.See("口令错误")
@@ -316,4 +321,12 @@ func (w town) installBYD(tab *chromium.Tab, since time.Time) {
 	pin.See("口令正确")
 	pin.Close()
 	tab.See("成功").Shot("byd-key-success") // req: B58
+}
+
+// pinWindow opens the key agent's own window from the link on the key page.
+func (w town) pinWindow(tab *chromium.Tab) *chromium.Tab {
+	w.t.Helper()
+	tab.Await("the agent asks for the PIN", `document.querySelector("[data-key-page]").dataset.state === "pin" && document.querySelector("[data-window] a").href.includes("/pin/")`)
+	pin := tab.NewTab(chromium.Desktop)
+	return pin.Open(tab.Eval(`document.querySelector("[data-window] a").href`))
 }

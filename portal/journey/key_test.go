@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"io"
 	"os"
@@ -84,11 +85,15 @@ func (w town) provesItself(label, id string, cert *x509.Certificate) {
 	if err := os.WriteFile(der, cert.Raw, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	mechanism := []string{"--mechanism", "SHA256-RSA-PKCS"}
-	if cert.PublicKeyAlgorithm == x509.ECDSA {
-		mechanism = []string{"--mechanism", "ECDSA-SHA256", "--signature-format", "openssl"}
+	signed, mechanism := message, []string{"--mechanism", "SHA256-RSA-PKCS"}
+	if cert.PublicKeyAlgorithm == x509.ECDSA { // SoftHSM signs a digest only
+		digest := sha256.Sum256([]byte("journey"))
+		signed, mechanism = filepath.Join(dir, "digest"), []string{"--mechanism", "ECDSA", "--signature-format", "openssl"}
+		if err := os.WriteFile(signed, digest[:], 0o600); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	w.pkcs11(label, append([]string{"--login", "--pin", bydPIN, "--sign", "--id", id, "--input-file", message, "--output-file", sig}, mechanism...)...)
+	w.pkcs11(label, append([]string{"--login", "--pin", bydPIN, "--sign", "--id", id, "--input-file", signed, "--output-file", sig}, mechanism...)...)
 	w.tool("openssl", "openssl", "x509", "-inform", "DER", "-in", der, "-pubkey", "-noout", "-out", pub)
 	if said := w.tool("openssl", "openssl", "dgst", "-sha256", "-verify", pub, "-signature", sig, message); !strings.Contains(said, "Verified OK") {
 		w.t.Errorf("the key does not prove its certificate: %s", said)

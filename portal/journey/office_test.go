@@ -125,18 +125,7 @@ func (w town) secondLook(number string) {
 // produce writes the certificate into a blank key at the producer's desk, through the key agent.
 func (w town) produce(number string) {
 	w.t.Helper()
-	tab := w.clerk("producer")
-	tab.Open(w.URL("console", "/queue/production")).See(number).Shot("console-production-queue")
-	tab.PressIn("main table", number).At("/production").Press("开始写入")
-	tab.Await("the blank keys are listed", `Array.from(document.querySelectorAll("[data-devices] button")).some((b) => b.innerText.includes("`+klToken+`"))`)
-	tab.Shot("console-production")
-	tab.PressIn("[data-devices]", klToken)
-	tab.Await("the agent asks for the PIN", `(document.querySelector("[data-pin]:not([hidden]) a") || {href: ""}).href.includes("/pin/")`)
-	pin := tab.NewTab(chromium.Desktop)
-	pin.Open(tab.Eval(`document.querySelector("[data-pin] a").href`))
-	pin.Type("pin", bydPIN).PressAt("button[value=ok]").See("口令正确")
-	pin.Close()
-	tab.See("请发货")
+	w.writeKey(w.clerk("producer"), number, klToken)
 	id, cert := w.one(klToken) // req: K40
 	equal(w.t, "organisation in the certificate", klCompany, strings.Join(cert.Subject.Organization, " "))
 	if days := cert.NotAfter.Sub(cert.NotBefore).Hours() / 24; days < 365 || days > 367 {
@@ -170,4 +159,25 @@ func (w town) uploadInvoice(number string) {
 	tab.Fill("number", "26117000000123456789", "issued_on", time.Now().In(time.FixedZone("CST", 8*3600)).Format(time.DateOnly))
 	tab.Attach("input[type=file]", w.save("invoice.pdf", invoicePDF)).Shot("console-invoice")
 	tab.Press("上传发票").See("的发票已上传")
+}
+
+// keys is the one PC that all keys of the demonstration are plugged into.
+var keys sync.Mutex
+
+// writeKey writes the certificate of an order into a blank key at the producer's desk, through the key agent.
+func (w town) writeKey(tab *chromium.Tab, number, token string) {
+	w.t.Helper()
+	keys.Lock() // one PIN window at a time, as on one desk
+	defer keys.Unlock()
+	tab.Open(w.URL("console", "/queue/production")).See(number).Shot("console-production-queue")
+	tab.PressIn("main table", number).At("/production").Press("开始写入")
+	tab.Await("the blank keys are listed", `Array.from(document.querySelectorAll("[data-devices] button")).some((b) => b.innerText.includes("`+token+`"))`)
+	tab.Shot("console-production")
+	tab.PressIn("[data-devices]", token)
+	tab.Await("the agent asks for the PIN", `(document.querySelector("[data-pin]:not([hidden]) a") || {href: ""}).href.includes("/pin/")`)
+	pin := tab.NewTab(chromium.Desktop)
+	pin.Open(tab.Eval(`document.querySelector("[data-pin] a").href`))
+	pin.Type("pin", bydPIN).PressAt("button[value=ok]").See("口令正确")
+	pin.Close()
+	tab.See("请发货")
 }

@@ -235,6 +235,21 @@ func (f *Form) Set(name, value string) *Form {
 	return f
 }
 
+// Tick ticks all boxes of a name, or those with the values given.
+func (f *Form) Tick(name string, values ...string) *Form {
+	f.v.T.Helper()
+	if len(values) == 0 {
+		sel := fmt.Sprintf("input[type=checkbox][name=%q]", name)
+		boxes := f.node.Find(sel)
+		if id, ok := f.node.Attr("id"); ok {
+			boxes = boxes.AddSelection(f.v.Page.Find(sel).Filter(fmt.Sprintf("[form=%q]", id)))
+		}
+		boxes.Each(func(_ int, s *goquery.Selection) { values = append(values, s.AttrOr("value", "on")) })
+	}
+	f.Values[name] = values
+	return f
+}
+
 // SetAll is Set for several, in the order of names.
 func (f *Form) SetAll(values map[string]string) *Form {
 	f.v.T.Helper()
@@ -286,6 +301,13 @@ func (f *Form) PressValue(name, value string) *Visitor {
 		f.v.T.Fatalf("%s has no button %s=%s:\n%s", f.v.URL, name, value, f.v.Text())
 	}
 	return f.send(b)
+}
+
+// Button presses the button with these words, in whatever form it stands.
+func (v *Visitor) Button(label string) *Visitor {
+	v.T.Helper()
+	b := v.find("form button", label)
+	return v.formOf(b.Closest("form")).send(b)
 }
 
 func (f *Form) send(button *goquery.Selection) *Visitor {

@@ -7,9 +7,12 @@
 package chromium
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -301,4 +304,25 @@ func (tab *Tab) picture(file string) {
 	if err != nil {
 		tab.t.Errorf("picture %s: %v", file, err)
 	}
+}
+
+// Scan photographs the first visible thing a selector matches, as a phone that scans a code would.
+func (tab *Tab) Scan(selector string) image.Image {
+	tab.t.Helper()
+	type box struct{ X, Y, W, H float64 }
+	b := eventually(tab, `(() => { const e = Array.from(document.querySelectorAll(`+js(selector)+`)).find(seen); if (!e) return {W: 0};
+		const r = e.getBoundingClientRect(); return {X: r.left + scrollX, Y: r.top + scrollY, W: r.width, H: r.height}; })()`, func(b box) bool { return b.W > 0 })
+	beyond := true
+	img, err := chromedp.Run(tab.ctx, chromedp.Action[image.Image](func(ctx context.Context, t *chromedp.Target) (image.Image, error) {
+		r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond,
+			Clip: &page.Viewport{X: b.X, Y: b.Y, Width: b.W, Height: b.H, Scale: 3}})
+		if err != nil {
+			return nil, err
+		}
+		return png.Decode(bytes.NewReader(r.Data))
+	}))
+	if err != nil {
+		tab.t.Fatalf("scan %s: %v", selector, err)
+	}
+	return img
 }
