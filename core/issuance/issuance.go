@@ -161,7 +161,7 @@ func (s *Service) Authorise(ctx context.Context, tenantID, itemID uuid.UUID, ori
 			Nonce: ticket.NewID(), Algorithm: pki.Algorithm(w.p.Certificate.Profile.Algorithms[0]),
 			ProveOld: w.p.Fulfilment == "install", Attempt: w.item.Attempts + 1,
 		}
-		if old != nil {
+		if old != nil && a.ProveOld { // a key that is made for a lost one is blank
 			a.OldSerial = pki.SerialText(old.Serial)
 		}
 		if live, err := s.live(ctx, tx, itemID); err != nil {
