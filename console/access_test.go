@@ -28,7 +28,6 @@ func filled(path string) string {
 }
 
 // Every route but the log-in's own wants both factors: nobody, and who gave the password alone, is led to the log-in.
-// req: K38
 func TestBothFactors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -65,7 +64,6 @@ func TestBothFactors(t *testing.T) {
 }
 
 // Wrong password, wrong code, a code used twice.
-// req: K38
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -102,7 +100,6 @@ func TestLogin(t *testing.T) {
 }
 
 // Each role reaches the routes of its actions and no others, and its rail shows only its own work.
-// req: K38
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

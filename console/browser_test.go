@@ -59,7 +59,7 @@ func chrome(t *testing.T) *chromium.Browser {
 }
 
 // The desk at a real browser: documents by number, reveal without losing what was ticked, verdict by key.
-// req: K38 K41
+// req: K38
 func TestDeskKeys(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

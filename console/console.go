@@ -28,6 +28,7 @@ import (
 	"certsaas/core/notify"
 	"certsaas/core/order"
 	"certsaas/core/payment"
+	"certsaas/core/reminder"
 	"certsaas/core/review"
 	"certsaas/core/rules"
 	"certsaas/core/staff"
@@ -60,7 +61,8 @@ type Deps struct {
 	Delivery  *delivery.Service
 	Invoices  *invoice.Service
 	Notify    *notify.Service
-	Server    *web.Server // sets and ends the session cookie
+	Reminders *reminder.Service // nil: no pages about reminders
+	Server    *web.Server       // sets and ends the session cookie
 
 	Jobs      func(ctx context.Context) ([]JobHealth, error) // nil: the health page lists none
 	HTTPS     bool                                           // the public address is https
@@ -99,7 +101,7 @@ func (k *Console) Routes() []web.Route {
 	var all []web.Route
 	for _, part := range [][]web.Route{
 		k.loginRoutes(), k.homeRoutes(), k.queueRoutes(), k.reviewRoutes(), k.moneyRoutes(), k.productionRoutes(), k.shippingRoutes(), k.invoiceRoutes(),
-		k.orderRoutes(), k.staffRoutes(), k.tenantRoutes(), k.watchRoutes(), k.scriptRoutes(),
+		k.orderRoutes(), k.staffRoutes(), k.tenantRoutes(), k.watchRoutes(), k.scriptRoutes(), k.reminderRoutes(),
 	} {
 		all = append(all, part...)
 	}

@@ -140,10 +140,10 @@ func (k *Console) frame(c *fiber.Ctx, title, active string) (ui.ConsoleProps, er
 	}
 	look := ui.NavGroup{Label: p.T("console.nav.look")}
 	for _, x := range []struct{ id, href, icon, action string }{
-		{"orders", "/orders", "search", authz.QueueView}, {"tenants", "/tenants", "more", authz.TenantView},
+		{"orders", "/orders", "search", authz.QueueView}, {"reminders", "/reminders", "clock", authz.QueueView}, {"tenants", "/tenants", "more", authz.TenantView},
 		{"staff", "/staff", "user", authz.StaffManage}, {"audit", "/audit", "lock", authz.AuditView}, {"health", "/health", "info", authz.HealthView},
 	} {
-		if k.may(ctx, x.action) {
+		if k.may(ctx, x.action) && (x.id != "reminders" || k.Reminders != nil) {
 			look.Items = append(look.Items, item(x.id, x.href, x.icon))
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // A transfer that fits is confirmed by one person of finance.
-// req: B52 B54
+// req: B52
 func TestVoucher(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -30,7 +30,7 @@ func TestVoucher(t *testing.T) {
 }
 
 // A doubtful voucher takes two different persons.
-// req: B52 B54
+// req: B52
 func TestVoucherTwoPersons(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -51,7 +51,6 @@ func TestVoucherTwoPersons(t *testing.T) {
 }
 
 // A voucher is sent back with a reason.
-// req: B52
 func TestVoucherRejected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -115,7 +115,6 @@ func TestProduce(t *testing.T) {
 }
 
 // A key that was sent in is received, serviced, and goes on to shipping; no certificate is issued.
-// req: K40
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -52,7 +52,7 @@ func TestReview(t *testing.T) {
 }
 
 // Rejected field by field with a reason each; the second look lists only what changed.
-// req: K41 K44
+// req: K44
 func TestRejectAndSecondLook(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -98,7 +98,6 @@ func TestRejectAndSecondLook(t *testing.T) {
 }
 
 // Masked data are shown to who gives a reason, and the look is in the audit trail.
-// req: K41
 func TestReveal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/console"
+	"certsaas/console/remindtext"
 	"certsaas/core/authz"
 	"certsaas/core/db"
 	"certsaas/core/platform"
@@ -36,7 +37,7 @@ type rig struct {
 // newRig opens a platform with its console.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	w := platformtest.New(t, console.Messages)
+	w := platformtest.New(t, console.Messages, remindtext.Messages)
 	r := &rig{World: w, people: map[string]staff.Enrolment{}}
 	r.serve(t)
 	return r
@@ -74,7 +75,7 @@ func (r *rig) serve(t *testing.T) {
 	d := console.Deps{
 		DB: a.DB, Clock: r.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders, Accounts: a.Accounts,
 		Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery,
-		Invoices: a.Invoices, Notify: a.Notify, Server: srv, Demo: true, Site: a.Sites.Portal,
+		Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal,
 		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
 			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), r.Clock.Now())
 			var out []console.JobHealth
