@@ -20,6 +20,7 @@ import (
 
 	"certsaas/config"
 	"certsaas/console"
+	"certsaas/console/remindtext"
 	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/db"
@@ -139,7 +140,7 @@ func (p *program) open(ctx context.Context) error {
 	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk); err != nil {
 		return err
 	}
-	pages := []fs.FS{portal.Messages, aftertext.Messages, renewtext.Messages, console.Messages}
+	pages := []fs.FS{portal.Messages, aftertext.Messages, renewtext.Messages, console.Messages, remindtext.Messages}
 	bundle, err := platform.Sentences(pages...)
 	if err != nil {
 		return err
@@ -265,7 +266,7 @@ func (p *program) staffPages(srv *web.Server) *console.Console {
 	d := console.Deps{
 		DB: a.DB, Clock: a.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders,
 		Accounts: a.Accounts, Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance,
-		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
+		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
 		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
 			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), a.Clock.Now())
 			out := make([]console.JobHealth, len(list))

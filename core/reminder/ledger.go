@@ -219,3 +219,60 @@ func (s *Service) Forecast(ctx context.Context, days int, releases ...*tenant.Te
 	})
 	return out, err
 }
+
+// Ending is a certificate that ends soon, or ended lately, in the list of staff.
+type Ending struct {
+	Tenant, Certificate uuid.UUID
+	Company, Product    string
+	NotAfter            time.Time
+	State               string // of the last reminder: pending, sent, …; "" for none
+	Renewal             string // state of the renewal order
+	Muted               bool
+}
+
+// Endings lists the certificates in use that end from a month ago on, the first to end first; of one tenant, or of all with Nil.
+func (s *Service) Endings(ctx context.Context, tenantID uuid.UUID, limit, offset int) ([]Ending, error) {
+	if err := s.Authz.CheckRoute(ctx, authz.QueueView, uuid.Nil); err != nil {
+		return nil, err
+	}
+	var list []Ending
+	var from []said
+	err := s.DB.WithSystem(ctx, "console/reminders", func(ctx context.Context, tx *db.Tx) error {
+		list, from = nil, nil
+		rows, err := tx.Query(ctx, `SELECT c.tenant_id, c.id, c.product, c.not_after, c.order_id, coalesce(
+				(SELECT r.state FROM reminders r WHERE r.tenant_id = c.tenant_id AND r.certificate_id = c.id ORDER BY r.offset_days, r.channel LIMIT 1), ''),
+				coalesce((SELECT n.state FROM renewals n WHERE n.tenant_id = c.tenant_id AND n.certificate_id = c.id), ''),`+sqlMuted+`
+			FROM certificates c WHERE c.state = 'active' AND c.not_after >= $1::timestamptz - interval '31 days' AND ($2::uuid IS NULL OR c.tenant_id = $2)
+			ORDER BY c.not_after, c.id LIMIT $3 OFFSET $4`, tx.Now(), null(tenantID), limit, offset)
+		if err != nil {
+			return fmt.Errorf("reminder: endings: %w", err)
+		}
+		var e Ending
+		var ord *uuid.UUID
+		_, err = pgx.ForEachRow(rows, []any{&e.Tenant, &e.Certificate, &e.Product, &e.NotAfter, &ord, &e.State, &e.Renewal, &e.Muted}, func() error {
+			list, from = append(list, e), append(from, said{certificate: e.Certificate, order: value(ord)})
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		err := s.DB.WithTenant(ctx, list[i].Tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+			list[i].Company, err = s.company(ctx, tx, from[i])
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func null(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}

@@ -54,7 +54,7 @@ type Link struct {
 	Certificate uuid.UUID
 	Company     string // masked
 	NotAfter    time.Time
-	Closed      string // "" or why it does not lead on
+	Closed      string    // "" or why it does not lead on
 	Account     uuid.UUID // whose certificate it is
 
 	mobile string

@@ -110,7 +110,7 @@ func (s *Service) openOrder(ctx context.Context, k key) (bool, error) {
 		}
 		p, ok := renewedBy(t, c.Product)
 		if !ok {
-			return setRenewal(ctx, tx, k.certificate, "withdrawn", "product withdrawn")
+			return setRenewal(ctx, tx, k.certificate, "withdrawn", "product_gone")
 		}
 		if opens := clock.RenewalOpensAt(c.NotAfter, policy(p)); tx.Now().Before(opens) {
 			_, err := tx.Exec(ctx, `UPDATE renewals SET due_at = $3, updated_at = $4 WHERE tenant_id = $1 AND certificate_id = $2`, k.tenant, k.certificate, opens, tx.Now())

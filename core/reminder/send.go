@@ -180,7 +180,7 @@ func (s *Service) still(ctx context.Context, tx *db.Tx, t *tenant.Tenant, n noti
 	_, err = pgx.ForEachRow(rows, []any{&x.certificate, &x.offset, &x.notAfter, &x.product, &ord, &acc, &why}, func() error {
 		x.order, x.account = value(ord), value(acc)
 		if _, sold := t.Product(x.product); why == "" && !sold {
-			why = "product withdrawn"
+			why = "product_gone"
 		}
 		if why != "" {
 			gone[why] = append(gone[why], x.certificate)
