@@ -104,6 +104,7 @@ func openPool(ctx context.Context, address string, maxConns int32) (*pgxpool.Poo
 	if maxConns > 0 {
 		cfg.MaxConns = maxConns
 	}
+	cfg.AfterConnect = speakUUID
 	cfg.MaxConnLifetime = time.Hour
 	cfg.MaxConnLifetimeJitter = 10 * time.Minute
 	if cfg.ConnConfig.ConnectTimeout == 0 {
