@@ -109,7 +109,7 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 	}
 	p.Orders = order.New(order.Deps{DB: o.DB, Vault: p.Vault, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz, Calendar: p.Calendar})
 	p.Accounts = account.New(account.Deps{DB: o.DB, Vault: p.Vault, Sender: p.Sender, Texts: o.Bundle})
-	p.Staff = staff.New(staff.Deps{DB: o.DB, Vault: p.Vault})
+	p.Staff = staff.New(staff.Deps{DB: o.DB, Vault: p.Vault, Authz: p.Authz})
 	if err := p.documents(ctx); err != nil {
 		return nil, err
 	}

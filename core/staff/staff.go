@@ -59,6 +59,7 @@ type Deps struct {
 	Issuer string // name shown in authenticators; "" = certsaas
 	Limits Limits // zero fields take DefaultLimits
 	Alarm  func(ctx context.Context, scope string, count int64)
+	Authz  *authz.Authorizer // staff.manage is asked before anything about a person changes
 }
 
 // Service is the use cases of staff.
@@ -68,11 +69,12 @@ type Service struct {
 	issuer string
 	limits Limits
 	alarm  func(ctx context.Context, scope string, count int64)
+	authz  *authz.Authorizer
 }
 
 // New makes a Service. Without Alarm, alarms are warnings in the log.
 func New(d Deps) *Service {
-	s := &Service{db: d.DB, vault: d.Vault, issuer: d.Issuer, limits: d.Limits.orDefault(), alarm: d.Alarm}
+	s := &Service{db: d.DB, vault: d.Vault, issuer: d.Issuer, limits: d.Limits.orDefault(), alarm: d.Alarm, authz: d.Authz}
 	if s.issuer == "" {
 		s.issuer = "certsaas"
 	}
@@ -93,6 +95,11 @@ type NewPerson struct {
 	Secret   string   // base32 TOTP secret; "" = a new one. Demonstrations choose theirs.
 }
 
+// mayManage refuses everybody but administrators, and the program itself at the command line.
+func (s *Service) mayManage(ctx context.Context) error {
+	return s.authz.Check(ctx, authz.StaffManage, authz.Resource{Kind: "staff"})
+}
+
 // Enrolment is what a new person needs to log in. It is shown once.
 type Enrolment struct {
 	ID     uuid.UUID
@@ -106,6 +113,9 @@ var loginFormat = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{2,39}$`)
 // fault.Invalid by field (login, name, password, roles), fault.Conflict
 // "staff.login_taken".
 func (s *Service) Add(ctx context.Context, n NewPerson) (Enrolment, error) {
+	if err := s.mayManage(ctx); err != nil {
+		return Enrolment{}, err
+	}
 	n.Login = normalise(n.Login)
 	n.Name = strings.TrimSpace(n.Name)
 	if err := n.check(); err != nil {
@@ -261,6 +271,9 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id uuid.UUID) (Enrolmen
 
 // change updates one person, ends his sessions unless only his roles change, and records it.
 func (s *Service) change(ctx context.Context, id uuid.UUID, action string, detail map[string]any, sql string, args ...any) error {
+	if err := s.mayManage(ctx); err != nil {
+		return err
+	}
 	return s.db.WithSystem(ctx, "staff/change", func(ctx context.Context, tx *db.Tx) error {
 		tag, err := tx.Exec(ctx, sql, args...)
 		if err != nil {

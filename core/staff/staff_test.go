@@ -44,7 +44,11 @@ func newHouse(t testing.TB, limits staff.Limits) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Service = staff.New(staff.Deps{DB: h.db, Vault: v, Limits: limits, Alarm: func(_ context.Context, scope string, _ int64) {
+	policy, err := authz.New(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Service = staff.New(staff.Deps{DB: h.db, Vault: v, Authz: policy, Limits: limits, Alarm: func(_ context.Context, scope string, _ int64) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.alarms = append(h.alarms, scope)
@@ -332,5 +336,31 @@ func TestMessages(t *testing.T) {
 	t.Parallel()
 	for _, p := range i18n.Lint(staff.Messages) {
 		t.Error(p)
+	}
+}
+
+// Only administrators, and the program at the command line, change the staff (ASVS 8.2.1).
+func TestOnlyAdministratorsManage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, staff.Limits{})
+	e := h.add(t, "reviewer", authz.RoleReviewer)
+	as := func(roles ...string) context.Context {
+		return authz.WithPrincipal(t.Context(), authz.Principal{Kind: authz.Staff, ID: e.ID, Name: "演示审核员", Roles: roles})
+	}
+	for name, ctx := range map[string]context.Context{
+		"nobody": t.Context(), "a reviewer": as(authz.RoleReviewer), "an auditor": as(authz.RoleAuditor), "finance": as(authz.RoleFinance),
+	} {
+		if err := h.SetRoles(ctx, e.ID, []string{authz.RoleAdmin}); err == nil {
+			t.Errorf("%s gives himself a role", name)
+		}
+		if err := h.Disable(ctx, e.ID); err == nil {
+			t.Errorf("%s disables a person", name)
+		}
+		if _, err := h.Add(ctx, staff.NewPerson{Login: "another", Name: "演示", Password: password, Roles: []string{authz.RoleAdmin}}); err == nil {
+			t.Errorf("%s adds a person", name)
+		}
+	}
+	if err := h.SetRoles(as(authz.RoleAdmin), e.ID, []string{authz.RoleAuditor}); err != nil {
+		t.Errorf("an administrator: %v", err)
 	}
 }
