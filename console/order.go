@@ -39,6 +39,7 @@ type orderView struct {
 	AuditHref string
 	CanReveal bool
 	CanRefund bool
+	MayWrite  bool // the reader writes keys
 }
 
 // dataGroup is a group of the form with its answers.
@@ -80,7 +81,7 @@ func (k *Console) renderOrder(c *fiber.Ctx, d *dossier) error {
 
 func (k *Console) orderView(c *fiber.Ctx, d *dossier) (*orderView, error) {
 	ctx, p := c.UserContext(), web.Printer(c)
-	v := &orderView{dossier: d, CanReveal: k.mayReveal(ctx, d)}
+	v := &orderView{dossier: d, CanReveal: k.mayReveal(ctx, d), MayWrite: k.Authz.May(ctx, authz.KeyWrite, d.Resource(nil))}
 	var err error
 	if v.Pay, err = k.Payments.Desk(ctx, d.Tenant, d.ID); err != nil {
 		return nil, err

@@ -167,3 +167,31 @@ func moved(t *testing.T, r *rig, x placed, to order.State) {
 		t.Fatal(err)
 	}
 }
+
+// A key that used its attempts up waits for a person; the producer, nobody else, allows more on the order's page (domain §6.5).
+func TestMoreAttempts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	x := r.draft(t, "byd", 0, nil)
+	moved(t, r, x, order.ReadyToInstall)
+	attempts := func(n int) {
+		t.Helper()
+		err := r.DB.WithTenant(r.As(authz.System("test/attempts")), x.Tenant, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE order_items SET attempts = $3 WHERE tenant_id = $1 AND order_id = $2`, x.Tenant, x.ID, n)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	pro := r.login(t, "producer")
+	const form = `form[action$="/more"]`
+	must(t, pro.get(x.path(""), 200).Find(form).Length() == 0, "more attempts are offered before any failed")
+	attempts(3)
+	must(t, r.login(t, "reviewer").get(x.path(""), 200).Find(form).Length() == 0, "a reviewer is offered what he may not do")
+	action := pro.get(x.path(""), 200).Find(form).AttrOr("action", "")
+	must(t, action != "", "no further attempts are offered")
+	pro.post(action, nil, 303)
+	must(t, pro.get(x.path(""), 200).Find(form).Length() == 0, "the key is still stuck")
+	must(t, r.audited(t, "key.more_attempts", x.ID) == 1, "not audited")
+}

@@ -25,6 +25,7 @@ func (k *Console) productionRoutes() []web.Route {
 		{Method: "POST", Path: item + "/authorise", Action: authz.KeyWrite, Handler: k.authoriseItem},
 		{Method: "POST", Path: item + "/enroll", Action: authz.KeyWrite, Handler: k.enrollItem},
 		{Method: "POST", Path: item + "/confirm", Action: authz.KeyWrite, Handler: k.confirmItem},
+		{Method: "POST", Path: item + "/more", Action: authz.KeyWrite, Handler: k.allowMore},
 		{Method: "POST", Path: item + "/serviced", Action: authz.KeyWrite, Handler: k.servicedItem},
 	}
 }
@@ -180,6 +181,30 @@ func (k *Console) servicedItem(c *fiber.Ctx) error {
 		return k.renderProduction(c, d, err)
 	}
 	return web.Redirect(c, k.afterKey(c, d, o))
+}
+
+// allowMore lets a key that used its attempts up be tried again; it answers at the order's page, where dealers' own keys are seen too.
+func (k *Console) allowMore(c *fiber.Ctx) error {
+	d, id, err := k.item(c)
+	if err != nil {
+		return err
+	}
+	if err := k.Issuance.AllowMore(c.UserContext(), d.Tenant, id); err != nil {
+		return err
+	}
+	web.Flash(c, ui.Good, "console.production.more_done", "Number", d.Number)
+	return web.Redirect(c, d.path(""))
+}
+
+// stuck are the keys of the order that wait for a person.
+func (d *dossier) stuck() []order.Item {
+	var out []order.Item
+	for _, it := range d.Keys {
+		if it.Stuck() {
+			out = append(out, it)
+		}
+	}
+	return out
 }
 
 // inbound is the shipment under which the applicant sends his key in, if he said.

@@ -52,6 +52,7 @@ type Item struct {
 	TokenSerial    string    // the key's serial number, once seen
 	State          ItemState
 	Attempts       int // how often a certificate was asked for
+	Allowed        int // how often before a person must look
 }
 
 // ItemState is how far a key is.
@@ -64,6 +65,11 @@ const (
 	ItemDone      ItemState = "done"      // certificate installed and proved
 	ItemWithdrawn ItemState = "withdrawn" // the order ended without it
 )
+
+// Stuck tells that the key used all its attempts up: nothing goes on before a person has looked.
+func (it Item) Stuck() bool {
+	return (it.State == ItemWaiting || it.State == ItemIssued) && it.Attempts >= it.Allowed
+}
 
 // TimelineEntry is one line of an order's history.
 type TimelineEntry struct {

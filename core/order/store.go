@@ -174,7 +174,7 @@ func nonNil(lines []rules.Line) []rules.Line {
 
 // Items lists the keys of an order.
 func Items(ctx context.Context, tx *db.Tx, id uuid.UUID) ([]Item, error) {
-	rows, err := tx.Query(ctx, `SELECT id, seq, old_certificate_id, coalesce(token_serial, ''), state, attempts
+	rows, err := tx.Query(ctx, `SELECT id, seq, old_certificate_id, coalesce(token_serial, ''), state, attempts, attempts_allowed
 		FROM order_items WHERE tenant_id = $1 AND order_id = $2 ORDER BY seq`, tx.Tenant(), id)
 	if err != nil {
 		return nil, fmt.Errorf("order: items: %w", err)
@@ -182,7 +182,7 @@ func Items(ctx context.Context, tx *db.Tx, id uuid.UUID) ([]Item, error) {
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Item, error) {
 		var it Item
 		var old *uuid.UUID
-		err := row.Scan(&it.ID, &it.Seq, &old, &it.TokenSerial, &it.State, &it.Attempts)
+		err := row.Scan(&it.ID, &it.Seq, &old, &it.TokenSerial, &it.State, &it.Attempts, &it.Allowed)
 		it.OldCertificate = value(old)
 		return it, err
 	})
