@@ -70,7 +70,7 @@ func (w town) member(v *program.Visitor) *x509.Certificate {
 		w.t.Errorf("the member's certificate holds for %.1f years", years)
 	}
 	w.handOver(number)
-	v.Open(order).Sees("已完成")
+	v.Await(order, "已完成")
 	return cert
 }
 
@@ -105,7 +105,7 @@ func (w town) made(number, token string) *x509.Certificate {
 func (w town) handOver(number string) {
 	w.t.Helper()
 	w.desk("producer", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/queue/shipping")).Follow(number)
+		v.Await(w.URL("console", "/queue/shipping"), number).Follow(number)
 		v.Form("waybill").Set("carrier", "pickup").Press("确认发出").Sees("已发出")
 	})
 }
@@ -121,14 +121,14 @@ func (w town) replacement(v *program.Visitor, lost *x509.Certificate) {
 	w.submitted(v)
 	order, number := v.URL.String(), w.numberOf(v)
 	w.approvePlain(number)
-	v.Open(order).Sees("80.00")
+	v.Await(order, "80.00")
 	w.transferPlain(v, order, number, "80.00")
 	cert := w.made(number, "NEW-KEY-3")
 	if !cert.NotAfter.Equal(lost.NotAfter) {
 		w.t.Errorf("the replacement ends %s, the lost key %s", cert.NotAfter, lost.NotAfter)
 	}
 	w.handOver(number)
-	v.Open(order).Sees("已完成")
+	v.Await(order, "已完成")
 	w.revoked(lost)
 }
 
@@ -140,7 +140,7 @@ func (w town) transferPlain(v *program.Visitor, order, number, amount string) {
 		"transferred_on": time.Now().In(time.FixedZone("CST", 8*3600)).Format(time.DateOnly)})
 	f.Attach("file_file", program.File{Name: "slip.jpg", Data: program.Receipt(w.t, number)}).Press("提交凭证")
 	w.desk("finance", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/vouchers")).Follow(number)
+		v.Await(w.URL("console", "/vouchers"), number).Follow(number)
 		v.Form("bank_txn_id").Set("bank_txn_id", "DEMO-"+number).Set("received", amount).Press("确认到账").Sees("已确认到账")
 	})
 }
@@ -154,14 +154,18 @@ func (w town) unlock(v *program.Visitor) {
 		"ship_name": "吴演示", "ship_mobile": harbourMobile, "ship_province": "福建省", "ship_city": "厦门市", "ship_county": "湖里区", "ship_street": "演示路 5 号"}).Press("")
 	w.submitted(v)
 	order, number := v.URL.String(), w.numberOf(v)
+	v.Await(order, "请完成支付")
 	w.transferPlain(v, order, number, "30.00")
+	v.Await(order, "请寄回您的 USBKEY")
 	v.Open(order+"/after/send_in").Form("inbound_waybill").Set("inbound_carrier", "sf").Set("inbound_waybill", "SF1234567890321").Press("提交")
 	w.desk("producer", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/queue/awaiting_key")).Follow(number)
-		v.Form("serial").Press("登记收到")
-		v.Open(w.URL("console", "/queue/production")).Follow(number).Button("处理完成")
-		v.Open(w.URL("console", "/queue/shipping")).Follow(number)
+		v.Await(w.URL("console", "/queue/awaiting_key"), number).Follow(number)
+		v.Form("serial").Press("登记收到").Sees("已登记收到")
+	})
+	w.desk("producer", func(v *program.Visitor) {
+		v.Await(w.URL("console", "/queue/production"), number).Follow(number).Button("处理完成")
+		v.Await(w.URL("console", "/queue/shipping"), number).Follow(number)
 		v.Form("waybill").Set("carrier", "sf").Set("waybill", "SF1234567890987").Press("确认发出").Sees("已发出")
 	})
-	v.Open(order).Sees("已完成", "SF1234567890987")
+	v.Await(order, "已完成", "SF1234567890987")
 }

@@ -70,12 +70,21 @@ func (w town) desk(login string, act func(v *program.Visitor)) {
 	act(v.As(w.t))
 }
 
+// queue opens a list of the console again and again until it names an order: what the outbox brings takes a moment.
+func (w town) queue(tab *chromium.Tab, address, number string) *chromium.Tab {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && !tab.Open(address).Shows(number); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return tab.See(number)
+}
+
 // approve has the reviewer look at an order and let it pass: every point of the checklist is ticked first.
 func (w town) approve(number string) {
 	w.t.Helper()
 	tab := w.clerk("reviewer")
 	tab.Shot("console-home")
-	tab.Open(w.URL("console", "/queue/review")).See(number).Shot("console-queue")
+	w.queue(tab, w.URL("console", "/queue/review"), number).Shot("console-queue")
 	tab.PressIn("main table", number).At("/review")
 	tab.Shot("console-review")
 	w.tickAll(tab)
@@ -99,7 +108,7 @@ func (w town) tickAll(tab *chromium.Tab) {
 func (w town) reject(number string, why map[string]string) {
 	w.t.Helper()
 	tab := w.clerk("reviewer")
-	tab.Open(w.URL("console", "/queue/review")).See(number)
+	w.queue(tab, w.URL("console", "/queue/review"), number)
 	tab.PressIn("main table", number).At("/review")
 	for field, reason := range why {
 		tab.Choose("reject", field).Type("reason."+field, reason)
@@ -112,7 +121,7 @@ func (w town) reject(number string, why map[string]string) {
 func (w town) secondLook(number string) {
 	w.t.Helper()
 	tab := w.clerk("reviewer")
-	tab.Open(w.URL("console", "/queue/review")).See(number)
+	w.queue(tab, w.URL("console", "/queue/review"), number)
 	tab.PressIn("main table", number).At("/review").See("第 2 次审核", "上次不合格")
 	if tab.Is(`document.querySelector("[data-fact=org_name]")`) {
 		w.t.Error("the second look shows what did not change")
@@ -139,7 +148,7 @@ func (w town) produce(number string) {
 func (w town) ship(number string, since time.Time) {
 	w.t.Helper()
 	tab := w.clerk("producer")
-	tab.Open(w.URL("console", "/queue/shipping")).See(number)
+	w.queue(tab, w.URL("console", "/queue/shipping"), number)
 	tab.PressIn("main table", number).At("/shipping").See("演示路 2 号")
 	tab.Choose("carrier", "sf").Type("waybill", "SF1234567890123").Shot("console-shipping")
 	tab.Press("确认发出").See("已发出")
@@ -154,7 +163,7 @@ var invoicePDF = program.InvoicePDF("Electronic invoice, demonstration, 260.00 C
 func (w town) uploadInvoice(number string) {
 	w.t.Helper()
 	tab := w.clerk("finance")
-	tab.Open(w.URL("console", "/invoices")).See(number).Shot("console-invoices")
+	w.queue(tab, w.URL("console", "/invoices"), number).Shot("console-invoices")
 	tab.PressIn("main table", number).See(klCompany)
 	tab.Fill("number", "26117000000123456789", "issued_on", time.Now().In(time.FixedZone("CST", 8*3600)).Format(time.DateOnly))
 	tab.Attach("input[type=file]", w.save("invoice.pdf", invoicePDF)).Shot("console-invoice")
@@ -169,7 +178,7 @@ func (w town) writeKey(tab *chromium.Tab, number, token string) {
 	w.t.Helper()
 	keys.Lock() // one PIN window at a time, as on one desk
 	defer keys.Unlock()
-	tab.Open(w.URL("console", "/queue/production")).See(number).Shot("console-production-queue")
+	w.queue(tab, w.URL("console", "/queue/production"), number).Shot("console-production-queue")
 	tab.PressIn("main table", number).At("/production").Press("开始写入")
 	tab.Await("the blank keys are listed", `Array.from(document.querySelectorAll("[data-devices] button")).some((b) => b.innerText.includes("`+token+`"))`)
 	tab.Shot("console-production")

@@ -43,7 +43,7 @@ func (w town) payPlain(v *program.Visitor) {
 func (w town) approvePlain(number string) {
 	w.t.Helper()
 	w.desk("reviewer", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/queue/review")).Follow(number)
+		v.Await(w.URL("console", "/queue/review"), number).Follow(number)
 		v.Form("version").Tick("check").PressValue("decision", "approve").Sees("订单 " + number + " 审核通过")
 	})
 }
@@ -94,7 +94,7 @@ func TestBYDWithoutScripts(t *testing.T) {
 	v.Follow("查看订单状态").Sees("审核中") // req: B52
 	number, order := w.numberOf(v), v.URL.String()
 	w.approvePlain(number)
-	v.Open(order).Sees("请下载证书").Follow("下载证书") // req: B55 B56
+	v.Await(order, "请下载证书").Follow("下载证书") // req: B55 B56
 	v.Sees("这一步需要浏览器启用 JavaScript")
 }
 
@@ -128,6 +128,6 @@ func TestKingLongWithoutScripts(t *testing.T) {
 	v.Follow("查看订单状态").Sees("审核中") // req: K38
 	number, order := w.numberOf(v), v.URL.String()
 	w.approvePlain(number)
-	v.Open(order).Sees("正在制作")
-	w.desk("producer", func(v *program.Visitor) { v.Open(w.URL("console", "/queue/production")).Sees(number) }) // req: K40
+	v.Await(order, "正在制作")
+	w.desk("producer", func(v *program.Visitor) { v.Await(w.URL("console", "/queue/production"), number) }) // req: K40
 }

@@ -69,7 +69,7 @@ func (w town) voucher(tab *chromium.Tab, amount string) {
 func (w town) refuseVoucher(number, reason string) {
 	w.t.Helper()
 	w.desk("finance", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/vouchers")).Follow(number)
+		v.Await(w.URL("console", "/vouchers"), number).Follow(number)
 		v.Form("reason").Set("reason", reason).Press("退回凭证").Sees("凭证已退回")
 	})
 }
@@ -78,7 +78,7 @@ func (w town) refuseVoucher(number, reason string) {
 func (w town) confirmVoucher(number, amount string) {
 	w.t.Helper()
 	w.desk("finance", func(v *program.Visitor) {
-		v.Open(w.URL("console", "/vouchers")).Follow(number).Sees("200.00")
+		v.Await(w.URL("console", "/vouchers"), number).Follow(number).Sees("200.00")
 		v.Form("bank_txn_id").Set("bank_txn_id", "DEMO-"+number).Set("received", amount).Press("确认到账").Sees("已确认到账")
 	})
 }

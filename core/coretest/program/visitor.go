@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
@@ -104,6 +105,18 @@ func (v *Visitor) Sees(words ...string) *Visitor {
 		}
 	}
 	return v
+}
+
+// Await opens an address again and again until its page says all of words: what the outbox brings takes a moment.
+func (v *Visitor) Await(address string, words ...string) *Visitor {
+	v.T.Helper()
+	for end := time.Now().Add(messageWait); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		text := v.Open(address).Text()
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			return v
+		}
+	}
+	return v.Sees(words...)
 }
 
 // Follow opens the first link whose words contain label.
