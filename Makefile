@@ -19,7 +19,7 @@ test:
 # Figures, each beside a floor or a peer measured in the same run.
 bench:
 	scripts/setup test
-	go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./...
+	scripts/bench
 
 generate:
 	scripts/generate
