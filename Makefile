@@ -31,6 +31,7 @@ lint:
 screens:
 	scripts/setup test
 	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run Screens -timeout 15m ./...
+	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run 'BYD|KingLong' -timeout 15m ./portal/journey
 
 # Which requirement of the guides is shown by which test.
 requirements:
