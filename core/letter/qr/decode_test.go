@@ -58,7 +58,11 @@ func TestDecodeReadsPhotographsOfSealedLetters(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			img := s.take(t, page)
-			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+			limit := 2 * time.Minute // of a busy machine; alone a shot takes well under a second
+			if s.mayMiss {
+				limit = 5 * time.Second
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			start := time.Now()
 			got, err := qr.Decode(ctx, img)
