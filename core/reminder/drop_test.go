@@ -9,9 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"certsaas/core/authz"
 	"certsaas/core/coretest"
+	"certsaas/core/db"
 	"certsaas/core/fault"
+	"certsaas/core/material/materialtest"
 	"certsaas/core/notify/channel"
 	"certsaas/core/order"
 	"certsaas/core/reminder"
@@ -258,4 +262,52 @@ func TestLinks(t *testing.T) {
 	if l, err := w.Reminders.OpenLink(t.Context(), c.tenant, token); err != nil || l.Closed != reminder.LinkRenewed {
 		t.Errorf("after the renewal: %+v %v", l, err)
 	}
+}
+
+// Pictures that are young enough stand for the renewal; a letter never does, and nothing stands twice.
+func TestDocumentsThatStand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, at("2026-12-01 10:00"), 0, &post{})
+	c := w.add("kinglong", "CERT272353", "13800138000", "", at("2026-12-31 12:00"))
+	state := func(id uuid.UUID, to string) {
+		w.in(c.tenant, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE orders SET state = $3::text::order_state, completed_at = $4, submitted_at = $4 WHERE tenant_id = $1 AND id = $2`, c.tenant, id, to, w.clock.Now())
+			return err
+		})
+	}
+	state(c.order, "draft")
+	ctx := authz.WithPrincipal(t.Context(), authz.Principal{Kind: authz.Dealer, ID: c.account, Tenant: c.tenant})
+	if _, err := w.Materials.Upload(ctx, c.tenant, c.order, "licence_image", "a.jpg", materialtest.Page{}.JPEG(t)); err != nil {
+		t.Fatal(err)
+	}
+	state(c.order, "completed")
+	w.run()
+	renewal := w.renewalOf(c)
+	if renewal.Answers["licence_image"] == "" || renewal.Answers["letter"] != "" {
+		t.Errorf("answers: %v", renewal.Answers)
+	}
+	// the renewal's own certificate a year later: the licence was taken over once, so it is asked anew
+	state(renewal.ID, "completed")
+	w.in(c.tenant, func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE certificates SET order_id = $3, not_after = $4, product = $5 WHERE tenant_id = $1 AND id = $2`, c.tenant, c.id, renewal.ID, at("2027-01-15 12:00"), renewal.Product)
+		if err == nil {
+			_, err = tx.Exec(ctx, `UPDATE renewals SET state = 'withdrawn' WHERE tenant_id = $1 AND certificate_id = $2`, c.tenant, c.id)
+		}
+		return err
+	})
+	w.clock.Set(at("2026-12-16 10:00"))
+	w.run()
+	if again := w.renewalOf(c); again.ID == renewal.ID || again.Answers["licence_image"] != "" {
+		t.Errorf("a second time: %v", again.Answers)
+	}
+}
+
+// renewalOf is the newest order about a certificate.
+func (w *world) renewalOf(c cell) order.Order {
+	w.t.Helper()
+	all, _, err := w.Orders.List(staff(w), c.tenant, order.Filter{OldCert: c.id})
+	if err != nil || len(all) == 0 {
+		w.t.Fatalf("%d orders, %v", len(all), err)
+	}
+	return all[0]
 }

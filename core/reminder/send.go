@@ -197,6 +197,11 @@ func (s *Service) still(ctx context.Context, tx *db.Tx, t *tenant.Tenant, n noti
 	if err != nil {
 		return nil, fmt.Errorf("reminder: message: %w", err)
 	}
+	if t.Roster().Enabled {
+		if list, err = s.listed(ctx, tx, t, list, gone); err != nil {
+			return nil, err
+		}
+	}
 	for why, ids := range gone {
 		state := "cancelled"
 		if why == "overtaken" {
@@ -210,6 +215,23 @@ func (s *Service) still(ctx context.Context, tx *db.Tx, t *tenant.Tenant, n noti
 		}
 	}
 	return list, nil
+}
+
+// listed leaves out holders who are no longer on the tenant's list of dealers.
+func (s *Service) listed(ctx context.Context, tx *db.Tx, t *tenant.Tenant, list []said, gone map[string][]uuid.UUID) ([]said, error) {
+	var out []said
+	for _, x := range list {
+		o, _, err := s.holder(ctx, tx, x)
+		if err != nil {
+			return nil, err
+		}
+		if x.order != uuid.Nil && !t.Listed(o.Answers[t.Roster().By]) {
+			gone["unlisted"] = append(gone["unlisted"], x.certificate)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 func value(id *uuid.UUID) uuid.UUID {

@@ -259,12 +259,14 @@ func (s *Service) write(ctx context.Context, tx *db.Tx, b batch, and string, mor
 	if len(b) == 0 {
 		return nil
 	}
-	// The lengths of the lists decide the plan; compiling it would take longer than running it.
-	if _, err := tx.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)`); err != nil {
+	// Compiling the plan would take longer than running it.
+	if _, err := tx.Exec(ctx, `SELECT set_config('jit', 'off', true)`); err != nil {
 		return fmt.Errorf("reminder: sweep: %w", err)
 	}
+	// The lengths of the lists decide the plan, so it is made anew each time: a prepared one would be for any length.
+	values := append([]any{pgx.QueryExecModeDescribeExec}, s.args(tx.Now(), b)...)
 	var written, skipped, wanted int
-	err := tx.QueryRow(ctx, writeHead+and+writeTail, append(s.args(tx.Now(), b), more...)...).Scan(&written, &skipped, &wanted)
+	err := tx.QueryRow(ctx, writeHead+and+writeTail, append(values, more...)...).Scan(&written, &skipped, &wanted)
 	if err != nil {
 		return fmt.Errorf("reminder: sweep: %w", err)
 	}

@@ -82,7 +82,7 @@ func TestBYDProduct(t *testing.T) {
 	sto, sf := p.Delivery.Options[0], p.Delivery.Options[1]
 	check(t, "carriers", []string{sto.Carrier, sto.Payer, sf.Carrier, sf.Payer}, []string{"sto", "ca", "sf", "recipient"})
 	check(t, "invoice", []string{p.Invoice.Default, p.Invoice.Kinds[0].Code, p.Invoice.Kinds[1].Code, p.Invoice.Carrier}, []string{"no", "e", "paper", "sto"})
-	check(t, "window", p.Window, Window{OpenDays: 90, LateDays: 365, CarryOver: true})
+	check(t, "window", p.Window, Window{OpenDays: 90, LateDays: 365, CarryOver: true, DocumentsMonths: 18})
 }
 
 // req: B7 B16 B17 B20 B21 B22 B23 B24 B25 B26 B27 B31

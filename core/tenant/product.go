@@ -114,6 +114,9 @@ type Window struct {
 	OpenDays  int  `yaml:"open_days"`
 	LateDays  int  `yaml:"late_days"`
 	CarryOver bool `yaml:"carry_over"`
+	// DocumentsMonths is how old a picture of the last order may be to stand for a renewal that opens by itself; 0: none stands.
+	// Letters never do.
+	DocumentsMonths int `yaml:"documents_months"`
 }
 
 // Reminder is when the holder is told: days before the end, negative after it (domain §10).

@@ -316,6 +316,9 @@ func (v *productValidator) renewal() {
 	if w.OpenDays < 0 || w.LateDays < 0 || w.OpenDays > 3650 || w.LateDays > 3650 {
 		v.bad(v.at+".renewal", "the window is not possible", "keep open_days and late_days between 0 and 3650")
 	}
+	if w.DocumentsMonths < 0 || w.DocumentsMonths > 60 {
+		v.bad(v.at+".renewal", "documents cannot be so old", "keep documents_months between 0 and 60")
+	}
 	seen := map[int]bool{}
 	for i, o := range v.p.Reminder.Offsets {
 		if seen[o] {
