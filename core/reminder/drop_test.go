@@ -27,47 +27,47 @@ import (
 // message was formed already.
 func TestDropsOutAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, leave := range map[string]func(w *world, c cell){
-		"ordered": func(w *world, c cell) { w.ordered(c) },
-		"revoked": func(w *world, c cell) { w.revoked(c) },
-		"muted": func(w *world, c cell) {
-			if err := w.Reminders.Mute(staff(w), c.tenant, c.id, w.clock.Now().AddDate(0, 1, 0), "停业"); err != nil {
-				w.t.Fatal(err)
+	p := &post{}
+	w := newWorld(t, at("2026-12-01 10:00"), 0, p)
+	add := func(slug, product, mobile string) cell {
+		return w.add(slug, product, mobile, "", at("2026-12-08 12:00"))
+	}
+	ordered, revoked, muted := add("byd", "BYD-GQGX", "13800138001"), add("byd", "BYD-GQGX", "13800138002"), add("byd", "BYD-GQGX", "13800138003")
+	suspended, stays := add("kinglong", "CERT272353", "13800138004"), add("byd", "BYD-GQGX", "13800138005")
+	if _, err := w.Reminders.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Reminders.FormNotices(t.Context(), 10); err != nil || n != 5 {
+		t.Fatalf("%d messages formed, %v", n, err)
+	}
+	w.ordered(ordered)
+	w.revoked(revoked)
+	if err := w.Reminders.Mute(staff(w), muted.tenant, muted.id, w.clock.Now().AddDate(0, 1, 0), "停业"); err != nil {
+		t.Fatal(err)
+	}
+	coretest.OwnerExec(t, w.DB, `UPDATE tenants SET state = 'suspended' WHERE id = $1`, suspended.tenant)
+	w.Tenants.Forget(suspended.tenant)
+	if _, err := w.Reminders.Send(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w.clock.Advance(24 * time.Hour)
+		w.run()
+	}
+	for _, m := range p.sent() {
+		if m.To != stays.mobile {
+			t.Errorf("%s was told", m.To)
+		}
+	}
+	if rows := w.rows(stays); rows[len(rows)-1].State != "sent" {
+		t.Errorf("who stays: %+v", rows)
+	}
+	for name, c := range map[string]cell{"ordered": ordered, "revoked": revoked, "muted": muted, "suspended": suspended} {
+		for _, r := range w.rows(c) {
+			if r.State == "pending" || r.State == "sent" {
+				t.Errorf("%s: %+v", name, r)
 			}
-		},
-		"suspended": func(w *world, c cell) {
-			coretest.OwnerExec(w.t, w.DB, `UPDATE tenants SET state = 'suspended' WHERE id = $1`, c.tenant)
-			w.Tenants.Forget(c.tenant)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := &post{}
-			w := newWorld(t, at("2026-12-01 10:00"), 0, p)
-			c := w.add("byd", "BYD-GQGX", "13800138000", "", at("2026-12-08 12:00"))
-			if _, err := w.Reminders.Sweep(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if n, err := w.Reminders.FormNotices(t.Context(), 10); err != nil || n != 1 {
-				t.Fatalf("%d messages formed, %v", n, err)
-			}
-			leave(w, c)
-			if _, err := w.Reminders.Send(t.Context(), 10); err != nil {
-				t.Fatal(err)
-			}
-			for range 3 {
-				w.clock.Advance(24 * time.Hour)
-				w.run()
-			}
-			if n := len(p.sent()); n != 0 {
-				t.Errorf("%d messages", n)
-			}
-			for _, r := range w.rows(c) {
-				if r.State == "pending" || r.State == "sent" {
-					t.Errorf("%+v", r)
-				}
-			}
-		})
+		}
 	}
 }
 
@@ -310,4 +310,27 @@ func (w *world) renewalOf(c cell) order.Order {
 		w.t.Fatalf("%d orders, %v", len(all), err)
 	}
 	return all[0]
+}
+
+// A person with many certificates is not told day after day; what ends today or tomorrow is said all the same.
+func TestCapOfAMonth(t *testing.T) {
+	t.Parallel()
+	p := &post{}
+	w := newWorld(t, at("2026-11-30 10:00"), 0, p) // a Monday
+	w.Reminders.Limits.Month = 2
+	for i := range 4 {
+		w.add("byd", "BYD-GQGX", "13800138000", "", at("2026-12-07 12:00").AddDate(0, 0, i)) // seven days before: Monday to Thursday
+	}
+	for range 5 {
+		w.run()
+		w.clock.Advance(24 * time.Hour)
+	}
+	if n := len(p.sent()); n != 2 {
+		t.Errorf("%d messages in a week, want 2", n)
+	}
+	w.clock.Set(at("2026-12-06 10:00")) // tomorrow the first ends
+	w.run()
+	if n := len(p.sent()); n != 3 {
+		t.Errorf("%d messages on the eve, want 3", n)
+	}
 }

@@ -1,6 +1,7 @@
 package reminder_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -44,31 +45,30 @@ func TestDaysOfOneCertificate(t *testing.T) {
 // The civil day, not 24 hours: leap days, ends of months and years, an end that is the next day in Shanghai.
 func TestRightCivilDay(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ name, now, ends, due7 string }{
-		{"leap day", "2028-02-22 10:00", "2028-02-29 12:00", "2028-02-22"},
-		{"after a leap day", "2028-02-29 10:00", "2028-03-07 00:00", "2028-02-29"},
-		{"no leap day", "2027-02-26 10:00", "2027-03-05 08:00", "2027-02-26"},
-		{"end of a month", "2026-11-30 10:00", "2026-12-07 23:59", "2026-11-30"},
-		{"end of a year", "2026-12-29 10:00", "2027-01-05 00:00", "2026-12-29"},
-		{"23:59:59 UTC is the next day", "2026-12-25 10:00", "2027-01-01 07:59", "2026-12-25"},
-		{"the last day of a year", "2028-12-22 10:00", "2028-12-29 23:59", "2028-12-22"},
+	w := newWorld(t, at("2026-11-01 10:00"), 0, &post{})
+	for i, tt := range []struct{ name, now, ends string }{ // seven days before, the earliest first
+		{"end of a month", "2026-11-30 10:00", "2026-12-07 23:59"},
+		{"23:59:59 UTC is the next day", "2026-12-25 10:00", "2027-01-01 07:59"},
+		{"end of a year", "2026-12-29 10:00", "2027-01-05 00:00"},
+		{"no leap day", "2027-02-26 10:00", "2027-03-05 08:00"},
+		{"leap day", "2028-02-22 10:00", "2028-02-29 12:00"},
+		{"after a leap day", "2028-02-29 10:00", "2028-03-07 00:00"},
+		{"the last day but two of a year", "2028-12-22 10:00", "2028-12-29 23:59"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, at(tt.now).AddDate(0, 0, -1), 0, &post{})
-			c := w.add("kinglong", "CERT272353", "13800138000", "", at(tt.ends))
-			w.run()
-			before := len(w.rows(c))
-			w.clock.Set(at(tt.now))
-			w.run()
-			rows := w.rows(c)
-			if len(rows) != before+1 {
-				t.Fatalf("%d rows the day before, %d on the day: %+v", before, len(rows), rows)
-			}
-			if got := rows[len(rows)-1]; got.Offset != 7 || got.Due != tt.due7 || got.State != "sent" {
-				t.Errorf("got %+v", got)
-			}
-		})
+		w.clock.Set(at(tt.now).AddDate(0, 0, -1))
+		c := w.add("kinglong", "CERT272353", fmt.Sprintf("1380013800%d", i), "", at(tt.ends))
+		w.run()
+		before := len(w.rows(c))
+		w.clock.Set(at(tt.now))
+		w.run()
+		rows := w.rows(c)
+		if len(rows) != before+1 {
+			t.Errorf("%s: %d rows the day before, %d on the day: %+v", tt.name, before, len(rows), rows)
+			continue
+		}
+		if got := rows[len(rows)-1]; got.Offset != 7 || got.Due != tt.now[:10] || got.State != "sent" {
+			t.Errorf("%s: got %+v", tt.name, got)
+		}
 	}
 }
 

@@ -167,7 +167,7 @@ func outage(d clock.Date) bool {
 	return !d.Before(first) && d.Before(first.AddDays(3))
 }
 
-// judgePerson looks at the caps: one message a day per tenant, twelve in 30 days besides those of the last days.
+// judgePerson looks at the cap of the day, one message per tenant, and at the quiet hours.
 func judgePerson(t *testing.T, to string, all []handed) {
 	t.Helper()
 	byDay := map[string]int{}

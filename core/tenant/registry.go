@@ -240,29 +240,29 @@ func (r *Registry) byName(ctx context.Context, kind, name string, has func(*Tena
 	return nil, notFound()
 }
 
-// All is every published tenant, by slug: for the scheduler and the platform's own pages.
+// All is every published tenant, by slug: for the scheduler and the platform's own pages. One query, however many there are.
 func (r *Registry) All(ctx context.Context) ([]*Tenant, error) {
-	var ids []uuid.UUID
+	var list []remembered
 	err := r.db.WithSystem(bare{ctx}, "tenant/registry", func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT id FROM tenants WHERE state = 'active' ORDER BY slug`)
+		rows, err := tx.Query(ctx, `SELECT t.id, max(r.number) FROM tenants t JOIN tenant_releases r ON r.tenant_id = t.id AND r.published_at IS NOT NULL
+			WHERE t.state = 'active' GROUP BY t.id, t.slug ORDER BY t.slug`)
 		if err != nil {
 			return err
 		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m remembered, err error) { return m, row.Scan(&m.id, &m.number) })
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tenant: all: %w", err)
 	}
-	var out []*Tenant
-	for _, id := range ids {
-		t, err := r.ByID(ctx, id)
-		if errors.Is(err, fault.NotFound) {
-			continue
-		}
+	out := make([]*Tenant, 0, len(list))
+	for _, m := range list {
+		t, err := r.At(ctx, m.id, m.number)
 		if err != nil {
 			return nil, err
 		}
+		m.at = r.clock.Now()
+		r.remember(func() { r.current[m.id] = m })
 		out = append(out, t)
 	}
 	return out, nil
