@@ -120,9 +120,8 @@ type Tab struct {
 	cancel context.CancelFunc
 	size   Size
 
-	mu       sync.Mutex
-	trouble  []string // script errors and policy breaches
-	expected []string // parts of trouble that the test provoked
+	mu      sync.Mutex
+	trouble []string // script errors and policy breaches
 }
 
 // NewTab opens a further tab of the same person.
