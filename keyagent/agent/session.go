@@ -266,7 +266,8 @@ func (s *session) send(ctx context.Context, v any) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	bounded, cancel := context.WithTimeout(ctx, 10*time.Second)
+	// a write under a cancelled context would close the whole connection: an operation's end must not take the session along
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_ = s.conn.Write(bounded, websocket.MessageText, data) // a page that is gone needs no answer
 }
