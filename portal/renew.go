@@ -14,8 +14,10 @@ import (
 	"certsaas/core/fault"
 	"certsaas/core/form"
 	"certsaas/core/i18n"
+	"certsaas/core/issuance"
 	"certsaas/core/order"
 	"certsaas/core/reminder"
+	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
 )
@@ -105,6 +107,26 @@ func (p *Portal) enter(c *fiber.Ctx) error {
 	}
 	p.Server.SetSession(c, ses.Token, account.AbsoluteLimit)
 	return web.Redirect(c, "/renew/"+l.Certificate.String())
+}
+
+// waitingRenewal is where the renewal stands that was opened for a certificate by itself, "" when there is none: nobody
+// begins a second one for the same key.
+func (p *Portal) waitingRenewal(c *fiber.Ctx, item tenant.Product, old *issuance.Certificate) (string, error) {
+	if p.Reminders == nil || old == nil || item.Service != tenant.Renewal || old.Account != who(c) {
+		return "", nil
+	}
+	id, err := p.Reminders.Waiting(c.UserContext(), web.SiteOf(c).Tenant, old.ID)
+	if err != nil || id == uuid.Nil {
+		return "", err
+	}
+	return "/renew/" + old.ID.String(), nil
+}
+
+func redirectOr(c *fiber.Ctx, path string, err error) error {
+	if err != nil {
+		return err
+	}
+	return web.Redirect(c, path)
 }
 
 // renewing is a renewal in the hands of its holder, with what stands between it and handing it in.

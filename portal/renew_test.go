@@ -86,6 +86,10 @@ func TestReminderLeadsToPayment(t *testing.T) {
 	p.has(".price", "¥200.00")
 	equal(t, "name from the certificate", true, strings.Contains(p.text(".answers"), "演示汽车销售（深圳）有限公司"))
 
+	// who begins a renewal himself is led to the one that waits
+	again := b.submit(b.open("/s/byd-gqgx"), ".band form", "", nil)
+	equal(t, "a second renewal", renewal, again.Header.Get("Location"))
+
 	// the holder gives what is missing on the form, and comes back
 	p = b.open(p.Find(`a.btn:contains("修改信息")`).AttrOr("href", ""))
 	p = b.follow(b.submit(p, form, "next", company()))
@@ -105,7 +109,7 @@ func TestReminderLeadsToPayment(t *testing.T) {
 	o := w.order("byd", done.Header.Get("Location"))
 	equal(t, "state", order.AwaitingPayment, o.State)
 	w.byd().open(link).has("main", "已经更新、补办或正在办理中")
-	again := b.get(renewal)
+	again = b.get(renewal)
 	if again.Status != 303 || !strings.HasSuffix(again.Header.Get("Location"), "/pay") {
 		t.Errorf("used twice: %d → %s", again.Status, again.Header.Get("Location"))
 	}

@@ -49,6 +49,9 @@ func (p *Portal) startOrder(c *fiber.Ctx) error {
 		web.Flash(c, ui.Warn, "portal.too_early", "Date", ui.Date(clock.RenewalOpensAt(old.NotAfter, policy(item))), "Until", ui.Date(old.NotAfter))
 		return web.Redirect(c, entryPath(item))
 	}
+	if waiting, err := p.waitingRenewal(c, item, old); err != nil || waiting != "" {
+		return redirectOr(c, waiting, err)
+	}
 	last, err := p.lastOrder(c, account)
 	if err != nil {
 		return err

@@ -119,3 +119,21 @@ func (s *Service) Confirmed(ctx context.Context, o order.Order) error {
 		return err
 	})
 }
+
+// Waiting is the order that was opened for a certificate by itself and is not handed in yet; Nil when there is none.
+func (s *Service) Waiting(ctx context.Context, tenantID, certificate uuid.UUID) (uuid.UUID, error) {
+	var id uuid.UUID
+	err := s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		id = uuid.Nil
+		err := tx.QueryRow(ctx, `SELECT o.id FROM renewals r JOIN orders o ON o.tenant_id = r.tenant_id AND o.id = r.order_id
+			WHERE r.tenant_id = $1 AND r.certificate_id = $2 AND r.state = 'open' AND o.state = 'draft'`, tenantID, certificate).Scan(&id)
+		if errors.Is(err, db.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reminder: waiting: %w", err)
+		}
+		return nil
+	})
+	return id, err
+}
