@@ -54,6 +54,13 @@ func TestDiagram(t *testing.T) {
 	if d := cmp.Diff(string(want), got); d != "" {
 		t.Errorf("the picture of the states is old, run with -update:\n%s", d)
 	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```mermaid\n"+got+"```") {
+		t.Error("README.md shows another picture of the states; copy " + file + " into it")
+	}
 }
 
 // Every state can be reached from a draft, and every state that is not final has a way out.
