@@ -281,6 +281,7 @@ func (tab *Tab) Shot(name string) {
 	was := tab.size
 	for _, size := range []Size{Desktop, Phone} {
 		tab.Resize(size)
+		tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
 		tab.picture(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, size.Width)))
 	}
 	tab.Resize(was)
