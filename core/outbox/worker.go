@@ -116,6 +116,10 @@ func (w *Worker) settle(ctx context.Context, item Item, outcome error, r *Report
 		slog.WarnContext(ctx, "outbox: handler failed", "kind", item.Kind, "id", item.ID, "attempt", item.Attempt, "dead", dead, "error", text)
 	}
 	err := w.DB.WithSystem(ctx, "outbox", func(ctx context.Context, tx *db.Tx) error {
+		// an outcome that a crash of the server forgets is found again: the event comes once more, as it may at any time
+		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `
 			UPDATE outbox SET leased_until = NULL, error = $4,
 			       done_at = CASE WHEN $5 THEN $6::timestamptz END,
