@@ -20,11 +20,11 @@ import (
 
 	"certsaas/core/account/throttle"
 	"certsaas/core/authz"
+	"certsaas/core/channel"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/i18n"
 	"certsaas/core/identifier"
-	"certsaas/core/notify/channel"
 	"certsaas/core/vault"
 )
 

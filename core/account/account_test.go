@@ -11,12 +11,12 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/core/account"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/coretest"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/i18n"
-	"certsaas/core/notify/channel"
 	"certsaas/core/vault"
 )
 

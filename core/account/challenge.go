@@ -16,11 +16,11 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/core/account/throttle"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/identifier"
-	"certsaas/core/notify/channel"
 	"certsaas/core/vault"
 )
 

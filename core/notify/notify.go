@@ -2,7 +2,7 @@
 //
 // In: outbox events "order.<event>", the order and the tenant's own texts for
 // the event. Out: one message per event and channel, stored sealed, sent through
-// core/notify/channel, and marked. It reads what the slices left of it know
+// core/channel, and marked. It reads what the slices left of it know
 // (reasons, waybills, dates) and is told by the outbox; nothing waits for it.
 package notify
 
@@ -19,11 +19,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"certsaas/core/channel"
 	"certsaas/core/db"
 	"certsaas/core/delivery"
 	"certsaas/core/fault"
 	"certsaas/core/i18n"
-	"certsaas/core/notify/channel"
 	"certsaas/core/order"
 	"certsaas/core/outbox"
 	"certsaas/core/review"
@@ -36,7 +36,7 @@ import (
 //go:embed messages.*.toml
 var Messages embed.FS
 
-// Sender and Message are those of core/notify/channel.
+// Sender and Message are those of core/channel.
 type (
 	Sender  = channel.Sender
 	Message = channel.Message

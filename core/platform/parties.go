@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"certsaas/config"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/db"
-	"certsaas/core/notify/channel"
 )
 
 // Sender makes the message senders that are configured; nil when none is.

@@ -12,11 +12,11 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/core/authz"
+	"certsaas/core/channel"
 	"certsaas/core/coretest"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/material/materialtest"
-	"certsaas/core/notify/channel"
 	"certsaas/core/order"
 	"certsaas/core/reminder"
 	"certsaas/core/tenant"

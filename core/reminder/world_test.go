@@ -20,10 +20,10 @@ import (
 
 	"certsaas/config"
 	"certsaas/core/authz"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/coretest"
 	"certsaas/core/db"
-	"certsaas/core/notify/channel"
 	"certsaas/core/pki"
 	"certsaas/core/platform"
 	"certsaas/core/tenant"

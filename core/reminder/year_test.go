@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/fault"
-	"certsaas/core/notify/channel"
 )
 
 var offsets = []int{60, 30, 15, 7, 1, 0, -1, -7, -30}

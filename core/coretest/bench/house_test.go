@@ -18,10 +18,10 @@ import (
 
 	"certsaas/config"
 	"certsaas/core/authz"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/db/embedpg"
-	"certsaas/core/notify/channel"
 	"certsaas/core/payment/demopay"
 	"certsaas/core/platform"
 	"certsaas/core/tenant"

@@ -10,9 +10,9 @@ import (
 
 	"certsaas/config"
 	"certsaas/core/authz"
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/coretest"
-	"certsaas/core/notify/channel"
 	"certsaas/core/platform"
 	"certsaas/core/tenant"
 )

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/fault"
 	"certsaas/core/i18n"
-	"certsaas/core/notify/channel"
 )
 
 var now = time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)

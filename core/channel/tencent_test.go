@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/fault"
-	"certsaas/core/notify/channel"
 )
 
 // The example of the provider's documentation of signature v3 (with its EXAMPLE credentials).

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"certsaas/core/channel"
 	"certsaas/core/clock"
 	"certsaas/core/fault"
-	"certsaas/core/notify/channel"
 )
 
 // mailServer answers one conversation and returns what it was given as DATA.
