@@ -2,9 +2,11 @@ package rules
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"certsaas/core/form"
 	"certsaas/core/i18n"
@@ -76,11 +78,56 @@ func object(m map[string]string) map[string]any {
 
 // decide asks one decision of the general rules and reads it into out.
 func (e *Engine) decide(ctx context.Context, name string, c Case, out any) error {
-	m, err := ask(ctx, e.queries[name], c.input(), ownDeadline)
-	if err != nil {
-		return err
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("rules: %w", err)
 	}
-	return remodel(m, out)
+	input := c.input()
+	question, err := json.Marshal(input)
+	if err != nil {
+		return fmt.Errorf("rules: case: %w", err)
+	}
+	key := sha256.Sum256(append([]byte(name+"\x00"), question...))
+	answer, ok := e.memo.get(key)
+	if !ok {
+		m, err := ask(ctx, e.queries[name], input, ownDeadline)
+		if err != nil {
+			return err
+		}
+		if answer, err = json.Marshal(m); err != nil {
+			return fmt.Errorf("rules: decision: %w", err)
+		}
+		e.memo.put(key, answer)
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("rules: decision: %w", err)
+	}
+	return nil
+}
+
+// memo remembers decisions by the digest of their question. The rules see nothing but the question, so the answer stays the
+// same; it holds no personal data, and the digest none either.
+type memo struct {
+	mu    sync.Mutex
+	known map[[sha256.Size]byte][]byte
+}
+
+// maxMemo bounds a memo; a decision is a few hundred bytes.
+const maxMemo = 2048
+
+func (m *memo) get(key [sha256.Size]byte) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	answer, ok := m.known[key]
+	return answer, ok
+}
+
+func (m *memo) put(key [sha256.Size]byte, answer []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= maxMemo {
+		m.known = map[[sha256.Size]byte][]byte{}
+	}
+	m.known[key] = answer
 }
 
 func remodel(from any, to any) error {

@@ -39,6 +39,7 @@ var decisions = []string{"price", "delivery", "invoice", "eligibility", "review"
 // Engine answers Cases. It is prepared once and safe for concurrent use.
 type Engine struct {
 	queries map[string]rego.PreparedEvalQuery
+	memo    memo
 }
 
 // Module is a tenant's own rules, checked and prepared; it is safe for concurrent use.
