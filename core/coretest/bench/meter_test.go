@@ -93,15 +93,15 @@ func each(t *testing.T, d time.Duration, f func()) time.Duration {
 	return (own(t) - cpu) / time.Duration(n)
 }
 
-// resident is the memory of a process that is in use, in MB (10⁶ bytes).
-func resident(t *testing.T, pid int) float64 {
+// resident is the memory of a process that is in use, by its name in /proc: all, or what is mapped from files; MB (10⁶ bytes).
+func resident(t *testing.T, pid int, name string) float64 {
 	t.Helper()
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			if err != nil {
 				t.Fatal(err)
@@ -109,6 +109,6 @@ func resident(t *testing.T, pid int) float64 {
 			return kb * 1024 / 1e6
 		}
 	}
-	t.Fatal("no VmRSS")
+	t.Fatalf("no %s", name)
 	return 0
 }

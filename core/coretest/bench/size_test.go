@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,21 +30,24 @@ func (h *house) rowOf(dest []any, sql string, args ...any) {
 // sizeFigures start the program as in service and look at it: time until it is ready, memory when idle, and with many tenants.
 func sizeFigures(t *testing.T, h *house, s size) []*figure {
 	ready := &figure{name: "ready after start, database up", goal: "≤ 0.3 s", unit: "ms", peer: "certsaas version", met: below(300)}
-	idle := &figure{name: "memory idle", goal: "≤ 40 MB", unit: "MB", peer: "certsaas version, at most", met: below(40)}
+	idle := &figure{name: "memory idle", goal: "≤ 40 MB", unit: "MB", met: below(40)}
 	many := &figure{name: fmt.Sprintf("memory, %d tenants loaded", s.tenants), goal: "≤ 150 MB", unit: "MB", met: below(150)}
+	var file []float64
 	for range s.rounds {
 		h.stop()
 		start := h.start()
 		time.Sleep(s.idle)
-		mem := resident(t, h.server.Process.Pid)
+		mem, mapped := resident(t, h.server.Process.Pid, "VmRSS:"), resident(t, h.server.Process.Pid, "RssFile:")
 		cmd, begin := exec.Command(h.bin, "version"), time.Now()
 		if err := cmd.Run(); err != nil {
 			t.Fatal(err)
 		}
 		took := time.Since(begin)
 		ready.add(float64(start)/1e6, float64(took)/1e6)
-		idle.add(mem, peak(t, cmd))
+		idle.add(mem, 0)
+		file = append(file, mapped)
 	}
+	idle.note = fmt.Sprintf("%.0f MB of it are pages of the program's own file, which the kernel shares and takes back at will", median(file))
 	h.multiply(s.tenants)
 	h.stop()
 	begin := time.Now()
@@ -62,19 +64,9 @@ func sizeFigures(t *testing.T, h *house, s size) []*figure {
 	p.close()
 	for range s.rounds {
 		time.Sleep(s.idle)
-		many.add(resident(t, h.server.Process.Pid), 0)
+		many.add(resident(t, h.server.Process.Pid, "VmRSS:"), 0)
 	}
 	return []*figure{ready, idle, many}
-}
-
-// peak is the most memory an ended process had in use, in MB.
-func peak(t *testing.T, cmd *exec.Cmd) float64 {
-	t.Helper()
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Fatal("no usage")
-	}
-	return float64(usage.Maxrss) * 1024 / 1e6
 }
 
 // multiply publishes copies of King Long's release under other names, in the database.
