@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -55,17 +56,29 @@ func Choose(offered []string, acceptLanguage string, wishes ...string) string {
 		}
 	}
 	if len(acceptLanguage) > 0 && len(acceptLanguage) <= 256 {
-		tags := make([]language.Tag, len(offered))
-		for i, l := range offered {
-			tags[i] = language.Make(l)
-		}
 		if want, _, err := language.ParseAcceptLanguage(acceptLanguage); err == nil {
-			if _, i, c := language.NewMatcher(tags).Match(want...); c >= language.Low {
+			if _, i, c := matcherOf(offered).Match(want...); c >= language.Low {
 				return offered[i]
 			}
 		}
 	}
 	return offered[0]
+}
+
+// matchers are those made so far, by the languages offered: the few orders of the few languages there are.
+var matchers sync.Map // string → language.Matcher
+
+func matcherOf(offered []string) language.Matcher {
+	key := strings.Join(offered, " ")
+	if m, ok := matchers.Load(key); ok {
+		return m.(language.Matcher)
+	}
+	tags := make([]language.Tag, len(offered))
+	for i, l := range offered {
+		tags[i] = language.Make(l)
+	}
+	m, _ := matchers.LoadOrStore(key, language.NewMatcher(tags))
+	return m.(language.Matcher)
 }
 
 type localeKey struct{}
