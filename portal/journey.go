@@ -38,7 +38,7 @@ func stages(item tenant.Product) []string {
 	}
 	if item.Inbound.Required {
 		at := stageReview
-		if item.Inbound.When == "after_payment" && !item.Free() {
+		if !item.Free() && (item.Inbound.When == "after_payment" || item.Payment.When == "after_review") { // whichever comes last
 			at = stagePay
 		}
 		settle = slices.Insert(settle, slices.Index(settle, at)+1, stageSendIn)

@@ -44,8 +44,7 @@ func (x paying) online() []string {
 
 // elsewhere is where a payment page leads when nothing is due.
 func elsewhere(w placed) string {
-	switch w.State {
-	case order.PaymentCheck, order.InReview:
+	if w.State == order.PaymentCheck || w.State == order.InReview && w.PaidAt != nil {
 		return orderURL(w.Order) + "/paid"
 	}
 	return orderURL(w.Order)
@@ -151,6 +150,10 @@ func (p *Portal) showPaid(c *fiber.Ctx) error {
 	switch x.w.State {
 	case order.Draft, order.Rejected:
 		return web.Redirect(c, orderURL(x.w.Order))
+	case order.InReview:
+		if x.w.PaidAt == nil { // reviewed first: nothing was paid yet
+			return web.Redirect(c, orderURL(x.w.Order))
+		}
 	case order.AwaitingPayment:
 		if x.due() {
 			return web.Redirect(c, x.url)

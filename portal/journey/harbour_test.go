@@ -155,6 +155,9 @@ func (w town) unlock(v *program.Visitor) {
 	w.submitted(v)
 	order, number := v.URL.String(), w.numberOf(v)
 	v.Await(order, "请完成支付")
+	if way := v.Page.Find(".band").Text(); strings.Index(way, "支付") > strings.Index(way, "寄回 USBKEY") {
+		w.t.Errorf("the way is drawn in another order than it goes: %s", way)
+	}
 	w.transferPlain(v, order, number, "30.00")
 	v.Await(order, "请寄回您的 USBKEY")
 	v.Open(order+"/after/send_in").Form("inbound_waybill").Set("inbound_carrier", "sf").Set("inbound_waybill", "SF1234567890321").Press("提交")
