@@ -260,7 +260,7 @@ func toldRows(v *orderView, t func(string, ...any) string) []ui.Row {
 			to = identifier.MaskEmail(m.To)
 		}
 		rows = append(rows, ui.Row{Cells: []ui.Cell{
-			{Text: ui.DateTime(m.At)}, {Text: t("console.channel." + m.Channel), Sub: to}, {Text: m.Text, Sub: m.Error}, {Body: ui.Tag(tone, t("console.told."+m.State))},
+			{Text: ui.DateTime(m.At)}, {Text: t("console.channel." + m.Channel), Sub: to}, {Text: withoutLink(m.Text), Sub: m.Error}, {Body: ui.Tag(tone, t("console.told."+m.State))},
 		}})
 	}
 	return rows

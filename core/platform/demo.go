@@ -36,6 +36,7 @@ const (
 var DemoStaff = []struct{ Login, Name, Role string }{
 	{"reviewer", "演示审核员", authz.RoleReviewer},
 	{"finance", "演示财务", authz.RoleFinance},
+	{"finance2", "演示财务（复核）", authz.RoleFinance}, // a flagged transfer needs two persons
 	{"producer", "演示制证员", authz.RoleProducer},
 	{"onboarding", "演示接入员", authz.RoleOnboarding},
 	{"admin", "演示管理员", authz.RoleAdmin},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -69,7 +70,11 @@ func (p *Platform) Welcome(w io.Writer) {
 	line("King Long purchase", "%s/createOrder?productCode=CERT272353", p.Sites.Platform())
 	line("staff console", "%s/", p.Sites.Console())
 	line("BYD dealer", "mobile %s, password %s, PIN of the demonstration key %s", DemoDealerMobile, DemoDealerPassword, DemoPIN)
-	line("staff", "reviewer, finance, producer, onboarding, admin, auditor; password %s; the log-in page shows the second factor", DemoStaffPassword)
+	logins := make([]string, len(DemoStaff))
+	for i, s := range DemoStaff {
+		logins[i] = s.Login
+	}
+	line("staff", "%s; password %s; the log-in page shows the second factor", strings.Join(logins, ", "), DemoStaffPassword)
 	line("SMS and e-mail", "%s", p.MessagesFile())
 }
 
