@@ -208,8 +208,11 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		p.welcome()
 	}
 	go debug.FreeOSMemory() // a start compiles packs and policies and tries a password: most of that memory is not wanted again
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() { failed <- srv.Listen(p.cfg.Web.Listen) }()
+	if addr := p.cfg.Web.MetricsListen; addr != "" {
+		go func() { failed <- srv.ListenMetrics(ctx, addr) }()
+	}
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

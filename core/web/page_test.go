@@ -146,6 +146,11 @@ func TestStaticAndHealth(t *testing.T) {
 		}
 	}
 	r.Metrics().Gauge("certsaas_outbox_pending", func() float64 { return 3 })
+	for _, h := range []string{"X-Forwarded-For", "Forwarded"} {
+		if res, _ := r.do(call{method: "GET", url: "http://a.test/metrics", header: map[string]string{h: "for=192.0.2.9"}}); res.StatusCode != 404 {
+			t.Errorf("metrics through a proxy (%s): %d", h, res.StatusCode)
+		}
+	}
 	_, text := r.do(call{method: "GET", url: "http://a.test/metrics"})
 	for _, want := range []string{`certsaas_http_seconds_count{method="GET",route="/theme/:file",status="2xx"} 2`, "certsaas_outbox_pending 3"} {
 		if !strings.Contains(text, want) {
