@@ -52,12 +52,11 @@ func yuan(s string) (int64, bool) {
 type voucherView struct {
 	*dossier
 	payment.Voucher
-	Flags          []string
-	First          string // who confirmed already, when a second person must
-	Mine           bool   // … and it was the reader
-	TxnID, Amount  string // as typed
-	RejectReason   string
-	PayerIsCompany bool
+	Flags         []string
+	First         string // who confirmed already, when a second person must
+	Mine          bool   // … and it was the reader
+	TxnID, Amount string // as typed
+	RejectReason  string
 }
 
 // path is the voucher's address.

@@ -33,7 +33,6 @@ type orderView struct {
 	Groups    []dataGroup
 	Papers    []paper
 	Pay       payment.Desk
-	PayMoney  bool // the reader may see payments
 	Events    []ui.Event
 	Desk      ui.Link // where the order is worked on, for those who may
 	AuditHref string

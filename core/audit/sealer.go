@@ -70,14 +70,6 @@ func (s *Sealer) RunOnce(ctx context.Context, batch int) (int, error) {
 	return len(sealed), nil
 }
 
-// Checkpoint writes one now, if anything was sealed since the last: at shutdown.
-func (s *Sealer) Checkpoint(now time.Time) error {
-	if s.count == 0 {
-		return nil
-	}
-	return s.checkpoint(now)
-}
-
 // seal is an entry with its place in the chain.
 type seal struct {
 	record

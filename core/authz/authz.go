@@ -40,7 +40,7 @@ const deadline = time.Second
 type Authorizer struct {
 	table *table                                 // nil when it was made from another policy
 	query func() (rego.PreparedEvalQuery, error) // compiles the policy when first asked
-	hash  string
+	hash  string                                 // identifies the policy in logs
 }
 
 // New opens the embedded policy. Without a table that was made from it, it is
@@ -121,9 +121,6 @@ func Capabilities() *ast.Capabilities {
 	})
 	return caps
 }
-
-// PolicyHash identifies the policy in logs and decisions.
-func (a *Authorizer) PolicyHash() string { return a.hash }
 
 // Check is nil when the principal of ctx may do action on res. Otherwise it is
 // a fault of kind Unauthenticated, NotFound or Denied.

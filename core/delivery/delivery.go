@@ -88,12 +88,11 @@ type Dispatch struct {
 
 // Deps is what a Service stands on.
 type Deps struct {
-	DB      *db.DB
-	Vault   *vault.Vault
-	Orders  *order.Service
-	Tenants order.Tenants
-	Rules   *rules.Engine
-	Authz   *authz.Authorizer
+	DB     *db.DB
+	Vault  *vault.Vault
+	Orders *order.Service
+	Rules  *rules.Engine
+	Authz  *authz.Authorizer
 }
 
 // Service is the use cases of delivery.
@@ -141,13 +140,9 @@ func (s *Service) Ship(ctx context.Context, tenantID, orderID uuid.UUID, d Dispa
 
 // ways are the carriers that may bring what is sent.
 func (s *Service) ways(ctx context.Context, tx *db.Tx, o order.Order, purpose string) ([]string, error) {
-	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+	t, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
 		return nil, err
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return nil, fmt.Errorf("delivery: release %d has no product %s", o.Release, o.Product)
 	}
 	var carriers []string
 	for _, op := range p.Delivery.Options {

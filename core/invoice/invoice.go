@@ -79,7 +79,6 @@ type Deps struct {
 	DB        *db.DB
 	Vault     *vault.Vault
 	Orders    *order.Service
-	Tenants   order.Tenants
 	Rules     *rules.Engine
 	Authz     *authz.Authorizer
 	Materials *material.Service
@@ -113,13 +112,9 @@ func (s *Service) wanted(ctx context.Context, tx *db.Tx, o order.Order) (kind st
 	if o.PaidAt == nil || o.ReviewedAt == nil || o.TotalFen == 0 || o.State == order.Refunding || o.State == order.Refunded {
 		return "", nil, nil
 	}
-	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+	t, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
 		return "", nil, err
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return "", nil, fmt.Errorf("invoice: release %d has no product %s", o.Release, o.Product)
 	}
 	facts, err := s.Orders.Facts(ctx, tx, o)
 	if err != nil {

@@ -30,12 +30,8 @@ type filling struct {
 func (s *Service) fill(ctx context.Context, tx *db.Tx, o order.Order) (filling, error) {
 	c := filling{order: o}
 	var err error
-	if c.tenant, err = s.Tenants.At(ctx, o.Tenant, o.Release); err != nil {
-		return c, fmt.Errorf("letter: release %d: %w", o.Release, err)
-	}
-	var ok bool
-	if c.product, ok = c.tenant.Product(o.Product); !ok {
-		return c, fmt.Errorf("letter: release %d has no product %s", o.Release, o.Product)
+	if c.tenant, c.product, err = s.Orders.Product(ctx, o); err != nil {
+		return c, err
 	}
 	facts, err := s.Orders.Facts(ctx, tx, o)
 	if err != nil {
@@ -45,6 +41,7 @@ func (s *Service) fill(ctx context.Context, tx *db.Tx, o order.Order) (filling, 
 	if !needed {
 		return c, fault.New(fault.NotFound, "letter.not_needed")
 	}
+	var ok bool
 	if c.form, ok = c.tenant.Letter(id); !ok {
 		return c, fmt.Errorf("letter: release %d has no letter %s", o.Release, id)
 	}

@@ -64,13 +64,12 @@ func (l Letter) ValidUntil() clock.Date {
 
 // Deps is what a Service stands on.
 type Deps struct {
-	DB      *db.DB
-	Vault   *vault.Vault
-	Orders  *order.Service
-	Tenants order.Tenants
-	Authz   *authz.Authorizer
-	Key     ed25519.PrivateKey            // see OpenKey
-	Site    func(t *tenant.Tenant) string // scheme and host of the tenant's portal, printed in the code
+	DB     *db.DB
+	Vault  *vault.Vault
+	Orders *order.Service
+	Authz  *authz.Authorizer
+	Key    ed25519.PrivateKey            // vault.SigningKey "letter"
+	Site   func(t *tenant.Tenant) string // scheme and host of the tenant's portal, printed in the code
 }
 
 // Service is the use cases of letters.

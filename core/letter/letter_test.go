@@ -33,10 +33,10 @@ func newWorld(t *testing.T, slug string) world {
 	t.Helper()
 	w := world{World: materialtest.New(t, slug)}
 	var err error
-	if w.key, err = letter.OpenKey(w.Dir, w.Vault.PlatformKeys()); err != nil {
+	if w.key, err = w.Vault.SigningKey(t.Context(), "letter"); err != nil {
 		t.Fatal(err)
 	}
-	w.letters = letter.New(letter.Deps{DB: w.DB, Vault: w.Vault, Orders: w.Orders, Tenants: w.Tenants, Authz: w.Authz, Key: w.key,
+	w.letters = letter.New(letter.Deps{DB: w.DB, Vault: w.Vault, Orders: w.Orders, Authz: w.Authz, Key: w.key,
 		Site: func(tn *tenant.Tenant) string { return "https://" + tn.Slug() + ".example.com" }})
 	w.Materials.Register(w.Orders)
 	w.letters.Register(w.Orders, w.Materials)
@@ -182,30 +182,6 @@ func TestEveryLetterPrints(t *testing.T) {
 				t.Errorf("%s %s: %v", slug, p.Code, l.Values)
 			}
 		}
-	}
-}
-
-// The key lies sealed, is the same at every start, and is never replaced in silence.
-func TestKey(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "byd")
-	again, err := letter.OpenKey(w.Dir, w.Vault.PlatformKeys())
-	if err != nil || !again.Equal(w.key) {
-		t.Errorf("the key changed: %v", err)
-	}
-	path := filepath.Join(w.Dir, "keys", "letter.key.sealed")
-	sealed, err := os.ReadFile(path)
-	if err != nil || bytes.Contains(sealed, w.key.Seed()) {
-		t.Errorf("the key is not sealed (%v)", err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if err := os.WriteFile(path, append(sealed, 0), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := letter.OpenKey(w.Dir, w.Vault.PlatformKeys()); err == nil {
-		t.Error("a damaged key was replaced in silence")
 	}
 }
 

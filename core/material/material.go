@@ -26,7 +26,6 @@ import (
 	"certsaas/core/form"
 	"certsaas/core/imaging"
 	"certsaas/core/order"
-	"certsaas/core/tenant"
 	"certsaas/core/vault"
 )
 
@@ -100,12 +99,11 @@ type Inspection func(ctx context.Context, tx *db.Tx, o order.Order, f File) ([]F
 
 // Deps is what a Service stands on.
 type Deps struct {
-	DB      *db.DB
-	Vault   *vault.Vault
-	Blobs   blob.Store
-	Orders  *order.Service
-	Tenants order.Tenants
-	Authz   *authz.Authorizer
+	DB     *db.DB
+	Vault  *vault.Vault
+	Blobs  blob.Store
+	Orders *order.Service
+	Authz  *authz.Authorizer
 }
 
 // Service is the use cases of an order's files.
@@ -194,17 +192,4 @@ func (s *Service) Current(ctx context.Context, tx *db.Tx, orderID uuid.UUID, fie
 		return nil, fmt.Errorf("material: current: %w", err)
 	}
 	return &f, nil
-}
-
-// product finds the tenant and product an order was made under.
-func (s *Service) product(ctx context.Context, o order.Order) (*tenant.Tenant, tenant.Product, error) {
-	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
-	if err != nil {
-		return nil, tenant.Product{}, fmt.Errorf("material: release %d: %w", o.Release, err)
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return nil, tenant.Product{}, fmt.Errorf("material: release %d has no product %s", o.Release, o.Product)
-	}
-	return t, p, nil
 }

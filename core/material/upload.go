@@ -68,7 +68,7 @@ func (s *Service) open(ctx context.Context, tx *db.Tx, o order.Order, key string
 	if err := s.Authz.Check(ctx, authz.FileUpload, o.ResourceFor(ctx)); err != nil {
 		return form.Field{}, err
 	}
-	t, p, err := s.product(ctx, o)
+	t, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
 		return form.Field{}, err
 	}
@@ -86,7 +86,7 @@ func (s *Service) open(ctx context.Context, tx *db.Tx, o order.Order, key string
 	if !p.Form.Visible(o.Answers, facts)[key] {
 		return form.Field{}, fault.New(fault.Conflict, "material.not_asked")
 	}
-	if !openNow(o, p, key) {
+	if !order.OpenField(o, p, key) {
 		return form.Field{}, fault.New(fault.Conflict, "order.locked", "State", string(o.State))
 	}
 	return asLetter(fd, t, p, o, facts), nil
@@ -107,21 +107,6 @@ func voucherField(o order.Order, p tenant.Product) (form.Field, error) {
 		return form.Field{}, fault.New(fault.Conflict, "material.no_voucher_now")
 	}
 	return form.Field{Key: Voucher, Type: form.Image, Upload: p.Payment.Voucher}, nil
-}
-
-// openNow tells whether the step that asks for a field is open, and after a rejection the field itself (req K44).
-func openNow(o order.Order, p tenant.Product, key string) bool {
-	for _, g := range p.Form.Groups {
-		if !slices.ContainsFunc(g.Fields, func(fd form.Field) bool { return fd.Key == key }) {
-			continue
-		}
-		i := slices.IndexFunc(p.Steps, func(st tenant.Step) bool { return st.ID == g.Step })
-		if i < 0 || !order.OpenAt(o, p.Steps[i]) {
-			return false
-		}
-		return o.State != order.Rejected || p.Form.Editable(o.OpenFields)[key]
-	}
-	return false
 }
 
 // quota refuses more than an order may hold.

@@ -109,7 +109,7 @@ func (s *Service) stampOf(ctx context.Context, o order.Order, f File) (string, e
 	if f.Width == 0 {
 		return "", nil
 	}
-	_, p, err := s.product(ctx, o)
+	_, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +137,7 @@ func (s *Service) Same(ctx context.Context, tx *db.Tx, f File) ([]Match, error) 
 	if err != nil {
 		return nil, err
 	}
-	_, p, err := s.product(ctx, o)
+	_, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -49,15 +49,11 @@ const (
 	toColumn   = "messages.to"
 )
 
-// Tenants finds compiled releases.
-type Tenants interface {
-	At(ctx context.Context, tenantID uuid.UUID, release int) (*tenant.Tenant, error)
-}
-
 // Orders, Reviews and Shipments are what messages tell of.
 type (
 	Orders interface {
 		Load(ctx context.Context, tx *db.Tx, id uuid.UUID) (order.Order, error)
+		Product(ctx context.Context, o order.Order) (*tenant.Tenant, tenant.Product, error)
 	}
 	Reviews interface {
 		Remarks(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]review.Remark, error)
@@ -71,7 +67,6 @@ type (
 type Deps struct {
 	DB        *db.DB
 	Vault     *vault.Vault
-	Tenants   Tenants
 	Orders    Orders
 	Reviews   Reviews
 	Shipments Shipments
@@ -127,13 +122,9 @@ func (s *Service) prepare(ctx context.Context, tx *db.Tx, event string, item out
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
+	t, p, err := s.Orders.Product(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("notify: release %d: %w", o.Release, err)
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return nil, fmt.Errorf("notify: release %d has no product %s", o.Release, o.Product)
+		return nil, err
 	}
 	var channels []string
 	for _, c := range tenant.Channels {

@@ -80,7 +80,7 @@ func newHouse(t *testing.T, answers map[string]string) *house {
 	}
 	h.insertOrder(t, v, answers)
 	h.svc = notify.New(notify.Deps{
-		DB: h.db, Vault: v, Tenants: release{pack}, Orders: order.New(order.Deps{DB: h.db, Vault: v, Tenants: release{pack}}),
+		DB: h.db, Vault: v, Orders: order.New(order.Deps{DB: h.db, Vault: v, Tenants: release{pack}}),
 		Reviews: &h.told, Shipments: &h.told, Texts: i18n.Must(notify.Messages), Sender: h.sender,
 		Site: func(*tenant.Tenant) string { return "kinglong.localhost" },
 	})

@@ -20,7 +20,7 @@ import (
 // Errors: fault.Conflict when the state does not know the event, its guard forbids it, or somebody was faster;
 // fault.Denied, NotFound or Unauthenticated as core/authz says. o is updated in place.
 func (s *Service) Advance(ctx context.Context, tx *db.Tx, o *Order, ev Event, detail map[string]any) error {
-	t, p, err := s.product(ctx, *o)
+	t, p, err := s.Product(ctx, *o)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func (s *Service) Advance(ctx context.Context, tx *db.Tx, o *Order, ev Event, de
 	return s.tell(ctx, tx, t, *o, edge, detail)
 }
 
-// product finds the tenant release an order is pinned to, and its product there.
-func (s *Service) product(ctx context.Context, o Order) (*tenant.Tenant, tenant.Product, error) {
+// Product finds the tenant release an order is pinned to, and its product there.
+func (s *Service) Product(ctx context.Context, o Order) (*tenant.Tenant, tenant.Product, error) {
 	t, err := s.tenants.At(ctx, o.Tenant, o.Release)
 	if err != nil {
 		return nil, tenant.Product{}, fmt.Errorf("order: release %d: %w", o.Release, err)

@@ -85,7 +85,7 @@ func openFields(o Order, p tenant.Product) map[string]bool {
 
 // editable refuses a step that may not change now.
 func (s *Service) editable(ctx context.Context, o Order, step string) (*tenant.Tenant, tenant.Product, error) {
-	t, p, err := s.product(ctx, o)
+	t, p, err := s.Product(ctx, o)
 	if err != nil {
 		return nil, tenant.Product{}, err
 	}
@@ -172,7 +172,7 @@ func OpenField(o Order, p tenant.Product, key string) bool {
 // SetFile makes a stored picture the answer of a file field, inside the caller's transaction; fault.Conflict when the
 // field is not open now.
 func (s *Service) SetFile(ctx context.Context, tx *db.Tx, o *Order, field, fileID string) error {
-	_, p, err := s.product(ctx, *o)
+	_, p, err := s.Product(ctx, *o)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (s *Service) Submit(ctx context.Context, tenantID, id uuid.UUID, sub Submis
 
 // submittable checks state, right and page, and finds the product.
 func (s *Service) submittable(ctx context.Context, o Order, sub Submission) (*tenant.Tenant, tenant.Product, error) {
-	t, p, err := s.product(ctx, o)
+	t, p, err := s.Product(ctx, o)
 	if err != nil {
 		return nil, tenant.Product{}, err
 	}

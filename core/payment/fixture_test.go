@@ -99,7 +99,7 @@ func newHouse(t *testing.T) *house {
 	h.orders = order.New(order.Deps{DB: h.db, Vault: v, Tenants: registry, Rules: engine(), Authz: policy(), Calendar: clock.China()})
 	srv := httptest.NewServer(http.HandlerFunc(h.serveNotify))
 	t.Cleanup(srv.Close)
-	h.pay = payment.New(payment.Deps{DB: h.db, Vault: v, Orders: h.orders, Tenants: registry, Authz: policy(), Hooks: h.hooks,
+	h.pay = payment.New(payment.Deps{DB: h.db, Vault: v, Orders: h.orders, Authz: policy(), Hooks: h.hooks,
 		Gateways: payment.GatewaysFunc(func(tenantID uuid.UUID, channel string) (payment.Gateway, bool) {
 			if h.gateways != nil {
 				return h.gateways(tenantID, channel)

@@ -20,7 +20,6 @@ type Deps struct {
 	DB       *db.DB
 	Vault    *vault.Vault
 	Orders   *order.Service
-	Tenants  order.Tenants
 	Authz    *authz.Authorizer
 	Gateways Gateways
 	// NotifyURL is where a channel's notifications for a tenant arrive: the
@@ -34,7 +33,6 @@ type Service struct {
 	db        *db.DB
 	vault     *vault.Vault
 	orders    *order.Service
-	tenants   order.Tenants
 	authz     *authz.Authorizer
 	gateways  Gateways
 	notifyURL func(t *tenant.Tenant, channel string) string
@@ -43,7 +41,7 @@ type Service struct {
 
 // New makes a Service.
 func New(d Deps) *Service {
-	return &Service{db: d.DB, vault: d.Vault, orders: d.Orders, tenants: d.Tenants, authz: d.Authz,
+	return &Service{db: d.DB, vault: d.Vault, orders: d.Orders, authz: d.Authz,
 		gateways: d.Gateways, notifyURL: d.NotifyURL, hooks: d.Hooks}
 }
 
@@ -78,7 +76,7 @@ func (s *Service) Desk(ctx context.Context, tenantID, orderID uuid.UUID) (Desk, 
 }
 
 func (s *Service) desk(ctx context.Context, tx *db.Tx, o order.Order) (Desk, error) {
-	t, p, err := s.product(ctx, o)
+	t, p, err := s.orders.Product(ctx, o)
 	if err != nil {
 		return Desk{}, err
 	}
@@ -113,19 +111,6 @@ func (s *Service) desk(ctx context.Context, tx *db.Tx, o order.Order) (Desk, err
 	return d, err
 }
 
-// product finds the release an order is pinned to, and its product there.
-func (s *Service) product(ctx context.Context, o order.Order) (*tenant.Tenant, tenant.Product, error) {
-	t, err := s.tenants.At(ctx, o.Tenant, o.Release)
-	if err != nil {
-		return nil, tenant.Product{}, fmt.Errorf("payment: release %d: %w", o.Release, err)
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return nil, tenant.Product{}, fmt.Errorf("payment: release %d has no product %s", o.Release, o.Product)
-	}
-	return t, p, nil
-}
-
 // payable locks an order that its owner may pay now by a channel.
 func (s *Service) payable(ctx context.Context, tx *db.Tx, orderID uuid.UUID, channel string) (order.Order, *tenant.Tenant, tenant.Product, error) {
 	o, err := s.orders.LoadForUpdate(ctx, tx, orderID)
@@ -135,7 +120,7 @@ func (s *Service) payable(ctx context.Context, tx *db.Tx, orderID uuid.UUID, cha
 	if err := s.authz.Check(ctx, authz.OrderPay, o.ResourceFor(ctx)); err != nil {
 		return order.Order{}, nil, tenant.Product{}, err
 	}
-	t, p, err := s.product(ctx, o)
+	t, p, err := s.orders.Product(ctx, o)
 	if err != nil {
 		return order.Order{}, nil, tenant.Product{}, err
 	}

@@ -113,14 +113,14 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 	if err := p.documents(ctx); err != nil {
 		return nil, err
 	}
-	p.Payments = payment.New(payment.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, Gateways: p.Gateways,
+	p.Payments = payment.New(payment.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Authz: p.Authz, Gateways: p.Gateways,
 		NotifyURL: func(t *tenant.Tenant, channel string) string { return p.Sites.Portal(t) + "/notify/" + channel }, Hooks: o.Hooks})
-	p.Reviews = review.New(review.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules})
+	p.Reviews = review.New(review.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Rules: p.Rules})
 	if err := p.certificates(ctx); err != nil {
 		return nil, err
 	}
-	p.Delivery = delivery.New(delivery.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz})
-	p.Invoices = invoice.New(invoice.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Rules: p.Rules, Authz: p.Authz, Materials: p.Materials})
+	p.Delivery = delivery.New(delivery.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Rules: p.Rules, Authz: p.Authz})
+	p.Invoices = invoice.New(invoice.Deps{DB: o.DB, Vault: p.Vault, Orders: p.Orders, Rules: p.Rules, Authz: p.Authz, Materials: p.Materials})
 	p.messages()
 	p.Sealer = audit.NewSealer(audit.SealerConfig{DB: o.DB, Keys: audit.NewKeys(p.Vault.PlatformKeys()), CheckpointFile: p.CheckpointFile()})
 	return p, nil
@@ -185,13 +185,13 @@ func (p *Platform) documents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Materials = material.New(material.Deps{DB: p.DB, Vault: p.Vault, Blobs: store, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz})
+	p.Materials = material.New(material.Deps{DB: p.DB, Vault: p.Vault, Blobs: store, Orders: p.Orders, Authz: p.Authz})
 	p.Materials.Register(p.Orders)
 	key, err := p.Vault.SigningKey(ctx, "letter")
 	if err != nil {
 		return err
 	}
-	p.Letters = letter.New(letter.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, Key: key, Site: p.Sites.Portal})
+	p.Letters = letter.New(letter.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Authz: p.Authz, Key: key, Site: p.Sites.Portal})
 	p.Letters.Register(p.Orders, p.Materials)
 	return nil
 }
@@ -219,7 +219,7 @@ func (p *Platform) certificates(ctx context.Context) error {
 
 // messages wires what follows from an order's steps: told by the outbox, each handler may be called again and does its work once.
 func (p *Platform) messages() {
-	p.Notify = notify.New(notify.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Reviews: p.Reviews,
+	p.Notify = notify.New(notify.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Reviews: p.Reviews,
 		Shipments: p.Delivery, Texts: p.Bundle, Sender: p.Sender, Site: p.Sites.Portal})
 	p.Reminders = reminder.New(reminder.Deps{DB: p.DB, Clock: p.Clock, Vault: p.Vault, Authz: p.Authz, Calendar: p.Calendar, Tenants: p.Tenants, Accounts: p.Accounts,
 		Orders: p.Orders, Materials: p.Materials, Issuance: p.Issuance, Notify: p.Notify, Texts: p.Bundle, Site: p.Sites.Portal})

@@ -63,11 +63,10 @@ type Round struct {
 
 // Deps is what a Service stands on.
 type Deps struct {
-	DB      *db.DB
-	Vault   *vault.Vault
-	Orders  *order.Service
-	Tenants order.Tenants
-	Rules   *rules.Engine
+	DB     *db.DB
+	Vault  *vault.Vault
+	Orders *order.Service
+	Rules  *rules.Engine
 }
 
 // Service is the use cases of a review.
@@ -93,7 +92,7 @@ func (s *Service) Decide(ctx context.Context, tenantID, orderID uuid.UUID, v Ver
 		if err := s.Orders.Claim(ctx, tx, &o); err != nil {
 			return err
 		}
-		p, err := s.product(ctx, o)
+		_, p, err := s.Orders.Product(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -107,18 +106,6 @@ func (s *Service) Decide(ctx context.Context, tenantID, orderID uuid.UUID, v Ver
 		return s.settle(ctx, tx, &o, v)
 	})
 	return o, err
-}
-
-func (s *Service) product(ctx context.Context, o order.Order) (tenant.Product, error) {
-	t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
-	if err != nil {
-		return tenant.Product{}, err
-	}
-	p, ok := t.Product(o.Product)
-	if !ok {
-		return tenant.Product{}, fmt.Errorf("review: release %d has no product %s", o.Release, o.Product)
-	}
-	return p, nil
 }
 
 // check refuses a verdict that is not complete.
@@ -273,11 +260,7 @@ func (s *Service) Automatic(ctx context.Context, tenantID, orderID uuid.UUID) er
 		if err != nil || o.State != order.InReview {
 			return err
 		}
-		t, err := s.Tenants.At(ctx, o.Tenant, o.Release)
-		if err != nil {
-			return err
-		}
-		p, err := s.product(ctx, o)
+		t, p, err := s.Orders.Product(ctx, o)
 		if err != nil || p.Review.Mode != "auto_when_checks_pass" {
 			return err
 		}

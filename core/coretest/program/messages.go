@@ -72,14 +72,3 @@ func (p *Program) Code(t testing.TB, mobile string, since time.Time) string {
 	t.Helper()
 	return p.AwaitMessage(t, mobile, since, func(m Message) bool { return m.Params["code"] != "" }).Params["code"]
 }
-
-// LastCode is the newest one-time code sent to a number, "" when there is none.
-func (p *Program) LastCode(mobile string) (string, error) {
-	all, err := p.Messages()
-	for i := len(all) - 1; i >= 0; i-- {
-		if code := all[i].Params["code"]; all[i].To == mobile && code != "" {
-			return code, err
-		}
-	}
-	return "", err
-}

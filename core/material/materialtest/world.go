@@ -71,7 +71,7 @@ func New(t testing.TB, slug string) *World {
 
 // Service is a material service over another blob store, e.g. one that fails.
 func (w *World) Service(store blob.Store) *material.Service {
-	return material.New(material.Deps{DB: w.DB, Vault: w.Vault, Blobs: store, Orders: w.Orders, Tenants: w.Tenants, Authz: w.Authz})
+	return material.New(material.Deps{DB: w.DB, Vault: w.Vault, Blobs: store, Orders: w.Orders, Authz: w.Authz})
 }
 
 // install reads a pack and publishes it: one of ours, or "harbour", which shares nothing with them.
