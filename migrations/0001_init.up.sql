@@ -114,7 +114,6 @@ CREATE TABLE staff (
     roles          text[] NOT NULL,
     state          text NOT NULL DEFAULT 'active',
     failures       integer NOT NULL DEFAULT 0,
-    locked_until   timestamptz,
     created_at     timestamptz NOT NULL,
     CONSTRAINT staff_login_key UNIQUE (login),
     CONSTRAINT staff_state_check CHECK (state IN ('active', 'disabled'))

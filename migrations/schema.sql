@@ -536,7 +536,6 @@ CREATE TABLE public.staff (
     roles text[] NOT NULL,
     state text DEFAULT 'active'::text NOT NULL,
     failures integer DEFAULT 0 NOT NULL,
-    locked_until timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT staff_state_check CHECK ((state = ANY (ARRAY['active'::text, 'disabled'::text])))
 );
