@@ -96,10 +96,11 @@ func logTo(w io.Writer, c config.Log) {
 
 // program is one run of a command.
 type program struct {
-	cfg  config.Config
-	demo bool
-	data *platform.Database
-	all  *platform.Platform
+	cfg     config.Config
+	demo    bool
+	serving bool // a command is a guest beside a serving program
+	data    *platform.Database
+	all     *platform.Platform
 }
 
 func (p *program) command(ctx context.Context, name string, args []string) (int, error) {
@@ -137,7 +138,7 @@ func (p *program) command(ctx context.Context, name string, args []string) (int,
 func (p *program) open(ctx context.Context) error {
 	clk := clock.System()
 	var err error
-	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk); err != nil {
+	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk, !p.serving); err != nil {
 		return err
 	}
 	pages := []fs.FS{portal.Messages, aftertext.Messages, renewtext.Messages, console.Messages, remindtext.Messages}
@@ -180,6 +181,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	parts := strings.Split(*only, ",")
+	p.serving = true
 	if err := p.open(ctx); err != nil {
 		p.close()
 		return err

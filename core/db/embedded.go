@@ -43,9 +43,18 @@ func StartEmbedded(ctx context.Context, dir, binDir string) (*embedpg.Server, Ad
 	if err := Bootstrap(ctx, server.URL(embedpg.Superuser, "postgres"), embeddedName); err != nil {
 		return nil, Addresses{}, errors.Join(err, server.Stop(context.WithoutCancel(ctx)))
 	}
-	return server, Addresses{
-		App:    server.URL(RoleApp, embeddedName),
-		System: server.URL(RoleSystem, embeddedName),
-		Owner:  server.URL(RoleOwner, embeddedName),
-	}, nil
+	return server, addressesAt(server.URL), nil
+}
+
+// JoinEmbedded gives the addresses of the private server that a running program keeps in dir.
+func JoinEmbedded(dir string) (Addresses, error) {
+	socket, err := embedpg.Running(dir)
+	if err != nil {
+		return Addresses{}, err
+	}
+	return addressesAt(socket.URL), nil
+}
+
+func addressesAt(url func(role, database string) string) Addresses {
+	return Addresses{App: url(RoleApp, embeddedName), System: url(RoleSystem, embeddedName), Owner: url(RoleOwner, embeddedName)}
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"certsaas/config"
@@ -18,10 +19,11 @@ type Database struct {
 }
 
 // OpenDatabase starts the private server if the configuration names no other, brings the schema up to date, and connects
-// as the two roles the program works as. It refuses a role that could bypass the isolation of tenants.
-func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock) (*Database, error) {
+// as the two roles the program works as. It refuses a role that could bypass the isolation of tenants. When another program
+// runs the private server already, a guest (a command beside a serving program) joins it, anybody else is refused.
+func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock, guest bool) (*Database, error) {
 	d := &Database{}
-	at, err := d.locate(ctx, c)
+	at, err := d.locate(ctx, c, guest)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +41,14 @@ func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock) (*Datab
 }
 
 // locate gives the addresses for the roles, starting the private server first when there is no other.
-func (d *Database) locate(ctx context.Context, c config.Config) (at db.Addresses, err error) {
+func (d *Database) locate(ctx context.Context, c config.Config, guest bool) (at db.Addresses, err error) {
 	if !c.Embedded() {
 		return db.AddressesOf(c.Database.URL, c.Database.SystemURL, c.Database.OwnerURL)
 	}
 	d.server, at, err = db.StartEmbedded(ctx, c.Path("postgres"), c.Database.BinDir)
+	if guest && errors.Is(err, embedpg.ErrInUse) {
+		return db.JoinEmbedded(c.Path("postgres"))
+	}
 	return at, err
 }
 

@@ -38,7 +38,7 @@ func Sender(c config.Config) (channel.Sender, error) {
 // OwnerAddress is where migrations connect, and a function that stops the private server if one was started for it.
 func OwnerAddress(ctx context.Context, c config.Config) (string, func(), error) {
 	d := &Database{}
-	at, err := d.locate(ctx, c)
+	at, err := d.locate(ctx, c, true)
 	return at.Owner, func() { d.stop(context.WithoutCancel(ctx)) }, err
 }
 

@@ -214,9 +214,6 @@ func (p *Program) URL(sub, path string) string {
 func (p *Program) Command(ctx context.Context, args ...string) (string, int, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "certsaas"), args...)
 	cmd.Env = p.env()
-	if p.cmd != nil { // the private database serves one program; a second one comes to it as to any database
-		cmd.Env = append(cmd.Env, "CERTSAAS_DATABASE_URL=postgres://certsaas_app@/certsaas?sslmode=disable&port=5432&host="+filepath.Join(p.Dir, "postgres", "run"))
-	}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

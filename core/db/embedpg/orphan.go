@@ -30,6 +30,36 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
+// ErrInUse says that another program runs the server; Running finds it.
+var ErrInUse = errors.New("in use by a running program")
+
+// claim takes the directory for this program, as long as it runs. A program that was killed has let it go, whatever became
+// of its server.
+func claim(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "program.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("embedpg: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("embedpg: %s is %w: stop that first, or choose another data directory", dir, ErrInUse)
+	}
+	return lock, nil
+}
+
+// Running finds the server that another, running program keeps on dir: a command beside a serving program is its guest.
+func Running(dir string) (Socket, error) {
+	lines, err := pidFile(filepath.Join(dir, "data"))
+	if err != nil {
+		return "", fmt.Errorf("embedpg: %w", err)
+	}
+	const socketLine = 4 // of postmaster.pid: pid, data directory, start, port, socket directory, …
+	if len(lines) <= socketLine || lines[socketLine] == "" {
+		return "", fmt.Errorf("embedpg: the server on %s is still starting", dir)
+	}
+	return Socket(lines[socketLine]), nil
+}
+
 // stopOrphan stops a server that an earlier, killed program left running on the data directory. It is recognised by
 // postmaster.pid and, since process ids are reused, by its working directory, which is the data directory.
 func stopOrphan(ctx context.Context, data string) error {
@@ -43,9 +73,6 @@ func stopOrphan(ctx context.Context, data string) error {
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
 	if err != nil || pid <= 1 {
 		return nil // postgres itself judges a broken pid file
-	}
-	if parent := parentOf(pid); parent > 1 && parent != os.Getpid() && serves(pid, data) && isLiveProgram(parent) {
-		return fmt.Errorf("embedpg: %s is in use by a running program (process %d): stop that first, or choose another data directory", data, parent)
 	}
 	for sig := syscall.SIGINT; serves(pid, data); {
 		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -67,32 +94,6 @@ func stopOrphan(ctx context.Context, data string) error {
 func serves(pid int, data string) bool {
 	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
 	return err == nil && cwd == data
-}
-
-// parentOf is the parent process of pid, or 0.
-func parentOf(pid int) int {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// "123 (postgres) S 1 …": the name may hold blanks, so read from the last parenthesis
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, _ := strconv.Atoi(fields[1])
-	return parent
-}
-
-// isLiveProgram reports whether the server's parent is the program that started it. An orphan is handed to process 1 or to
-// a "subreaper" (systemd --user, a container's init), which runs another executable than ours.
-func isLiveProgram(pid int) bool {
-	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	if err != nil {
-		return false
-	}
-	ours, err := os.Executable()
-	return err == nil && strings.TrimSuffix(theirs, " (deleted)") == ours
 }
 
 func pidFile(data string) ([]string, error) {

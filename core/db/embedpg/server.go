@@ -48,6 +48,7 @@ type Server struct {
 	cmd          *exec.Cmd
 	exited       chan struct{} // closed when the server process ends
 	exitErr      error         // valid after exited is closed
+	lock         *os.File      // held while this program runs the server; the kernel lets it go with the program
 }
 
 // Start starts the server that keeps its files in dir, making it first when new. It returns when the server answers.
@@ -70,6 +71,19 @@ func Start(ctx context.Context, dir string, opts Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	data := filepath.Join(dir, "data")
+	lock, err := claim(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := start(ctx, dir, data, acc, opts, lock)
+	if err != nil {
+		_ = lock.Close()
+	}
+	return s, err
+}
+
+// start does what Start says on a directory that is ours.
+func start(ctx context.Context, dir, data string, acc account, opts Options, lock *os.File) (*Server, error) {
 	if err := stopOrphan(ctx, data); err != nil {
 		return nil, err
 	}
@@ -90,7 +104,7 @@ func Start(ctx context.Context, dir string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{data: data, socket: socket, exited: make(chan struct{})}
+	s := &Server{data: data, socket: socket, exited: make(chan struct{}), lock: lock}
 	if err := s.launch(bins, acc, opts); err != nil {
 		return nil, err
 	}
@@ -101,9 +115,15 @@ func Start(ctx context.Context, dir string, opts Options) (*Server, error) {
 }
 
 // URL is the address of a database for a role, for pgx and libpq.
-func (s *Server) URL(role, database string) string {
+func (s *Server) URL(role, database string) string { return Socket(s.socket).URL(role, database) }
+
+// Socket is the directory of a running server's socket.
+type Socket string
+
+// URL is the address of a database for a role, for pgx and libpq.
+func (s Socket) URL(role, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(role), Path: "/" + database}
-	u.RawQuery = url.Values{"host": {s.socket}, "port": {strconv.Itoa(port)}, "sslmode": {"disable"}}.Encode()
+	u.RawQuery = url.Values{"host": {string(s)}, "port": {strconv.Itoa(port)}, "sslmode": {"disable"}}.Encode()
 	return u.String()
 }
 
@@ -175,6 +195,7 @@ func (s *Server) launch(bins binaries, acc account, opts Options) error {
 	}
 	go func() {
 		s.exitErr = s.cmd.Wait()
+		_ = s.lock.Close()
 		close(s.exited)
 	}()
 	return nil
