@@ -77,21 +77,3 @@ func ForeignPR(s string, today time.Time) Verdict {
 	}
 	return v
 }
-
-// SuggestDocument returns the names (as Lookup takes them) of the identity
-// documents that s would be right for, the surest first: a form that got a
-// resident number under 护照 can offer the right type. None when it fits none
-// of the documents with a shape of their own.
-func SuggestDocument(s string, today time.Time) []string {
-	var names []string
-	for _, name := range []string{"resident_id", "foreign_pr", "hk_macau_permit", "taiwan_permit", "passport"} {
-		v := registry[name](s, Env{Today: today})
-		if name == "resident_id" && v.Kind == KindForeignPR {
-			continue // its own entry follows
-		}
-		if v.Accepted() {
-			names = append(names, name)
-		}
-	}
-	return names
-}

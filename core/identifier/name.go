@@ -170,12 +170,6 @@ func orgRune(r rune) bool {
 		privateUse(r) || strings.ContainsRune(" （）·•・、，。.,-—–&'’\"“”《》〈〉【】[]/:：+#@!", r)
 }
 
-// OrgNameKey is the form in which two organisation names are compared: as
-// OrgName, with all blanks removed and Latin letters in upper case.
-func OrgNameKey(s string) string {
-	return strings.ToUpper(strings.ReplaceAll(OrgName(s).Value, " ", ""))
-}
-
 var (
 	emailLocal = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
 	emailHost  = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})$`)

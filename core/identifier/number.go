@@ -181,9 +181,3 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	compiled.Store(pattern, re)
 	return re, nil
 }
-
-// CheckPattern tells what is wrong with a dealer code pattern; nil when it compiles.
-func CheckPattern(pattern string) error {
-	_, err := compile(pattern)
-	return err
-}

@@ -103,16 +103,3 @@ func residentCheck(c string) byte {
 	}
 	return "10X98765432"[sum%11]
 }
-
-// Sex is 'M' or 'F' as the 17th digit says (odd is male), 0 when s is no
-// resident number.
-func Sex(s string) byte {
-	c := Normalise(s)
-	switch {
-	case !residentFormat.MatchString(c):
-		return 0
-	case (c[16]-'0')%2 == 1:
-		return 'M'
-	}
-	return 'F'
-}

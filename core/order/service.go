@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -188,12 +187,4 @@ func (s *Service) Cancel(ctx context.Context, tenantID, id uuid.UUID) (Order, er
 		return s.Advance(ctx, tx, &o, Cancel, nil)
 	})
 	return o, err
-}
-
-// Overdue tells how late an order is at now; negative or zero while there is time.
-func (o Order) Overdue(now time.Time) time.Duration {
-	if o.DueAt == nil {
-		return 0
-	}
-	return now.Sub(*o.DueAt)
 }

@@ -180,32 +180,6 @@ func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
 	return r.byName(ctx, "hosts", host, func(t *Tenant) bool { return slices.Contains(t.Hosts(), host) })
 }
 
-// ByLink is the tenant and product of a short link /s/<slug> on the platform's own host (req B12).
-func (r *Registry) ByLink(ctx context.Context, link string) (*Tenant, Product, error) {
-	if !slugForm.MatchString(link) {
-		return nil, Product{}, notFound()
-	}
-	t, err := r.byName(ctx, "links", link, func(t *Tenant) bool { _, ok := t.ShortLink(link); return ok })
-	if err != nil {
-		return nil, Product{}, err
-	}
-	p, _ := t.ShortLink(link)
-	return t, p, nil
-}
-
-// ByProduct is the tenant and product of a product code (req K4).
-func (r *Registry) ByProduct(ctx context.Context, code string) (*Tenant, Product, error) {
-	if !codeForm.MatchString(code) {
-		return nil, Product{}, notFound()
-	}
-	t, err := r.byName(ctx, "products", code, func(t *Tenant) bool { _, ok := t.Product(code); return ok })
-	if err != nil {
-		return nil, Product{}, err
-	}
-	p, _ := t.Product(code)
-	return t, p, nil
-}
-
 // byName finds the tenant whose published release has a name.
 func (r *Registry) byName(ctx context.Context, kind, name string, has func(*Tenant) bool) (*Tenant, error) {
 	key := kind + " " + name

@@ -89,17 +89,6 @@ func TestReleasesAndLookUps(t *testing.T) {
 			t.Errorf("host %q is %q, want %q", host, got, want)
 		}
 	}
-	tn, p, err := h.registry.ByLink(h.ctx, "byd-gqgx")
-	if err != nil || tn.Slug() != "byd" || p.Code != "BYD-GQGX" {
-		t.Errorf("%v, %v", p.Code, err)
-	}
-	tn, p, err = h.registry.ByProduct(h.ctx, "CERT272353")
-	if err != nil || tn.Slug() != "kinglong" || p.Service != tenant.FirstIssue {
-		t.Errorf("%v, %v", p.Code, err)
-	}
-	if _, _, err := h.registry.ByProduct(h.ctx, "CERT999999"); !errors.Is(err, fault.NotFound) {
-		t.Error(err)
-	}
 	again, err := h.store.Apply(h.ctx, byd, 1)
 	if err != nil || again.Created || again.Number != 1 {
 		t.Errorf("applying the same again: %+v, %v", again, err)

@@ -104,13 +104,8 @@ func Payload(baseURL, no string, digest [32]byte, sig []byte) string {
 		b64.EncodeToString(digest[:DigestSize]) + "." + b64.EncodeToString(sig)
 }
 
-// 22 and 86 are the base64url lengths of 16 and 64 bytes. The number is what ValidNo accepts.
+// 22 and 86 are the base64url lengths of 16 and 64 bytes. The number is 1–40 ASCII letters, digits and hyphens.
 var claimPattern = regexp.MustCompile(`^(https?://[A-Za-z0-9.:\[\]_/-]{1,200})/v/([A-Za-z0-9-]{1,40})#([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{86})$`)
-
-var noPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
-
-// ValidNo tells whether no can be carried in a code: 1–40 ASCII letters, digits and hyphens.
-func ValidNo(no string) bool { return noPattern.MatchString(no) }
 
 // Parse reads the text of a code. It returns ErrNotClaim for anything Payload would not have written.
 func Parse(text string) (Claim, error) {
