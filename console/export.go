@@ -71,12 +71,7 @@ func (k *Console) exportQueue(c *fiber.Ctx) error {
 }
 
 func (k *Console) exportOrders(c *fiber.Ctx) error {
-	return k.export(c, "orders", "/orders", func(f order.Filter) order.Filter {
-		if s := c.Query("state"); s != "" {
-			f.States = []order.State{order.State(s)}
-		}
-		return f
-	})
+	return k.export(c, "orders", "/orders", inState(c))
 }
 
 // export writes every order that fits the filters, page by page.

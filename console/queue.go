@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,12 +116,17 @@ func (k *Console) deskOf(c *fiber.Ctx) (desk, error) {
 
 // orders lists and searches all orders.
 func (k *Console) orders(c *fiber.Ctx) error {
-	return k.list(c, web.Printer(c).T("console.nav.orders"), "/orders", func(f order.Filter) order.Filter {
-		if s := c.Query("state"); s != "" {
-			f.States = []order.State{order.State(s)}
+	return k.list(c, web.Printer(c).T("console.nav.orders"), "/orders", inState(c))
+}
+
+// inState narrows a list to the state the address asks for, if it is one.
+func inState(c *fiber.Ctx) func(order.Filter) order.Filter {
+	return func(f order.Filter) order.Filter {
+		if s := order.State(c.Query("state")); slices.Contains(order.States(), s) {
+			f.States = []order.State{s}
 		}
 		return f
-	})
+	}
 }
 
 func (k *Console) list(c *fiber.Ctx, title, path string, narrow func(order.Filter) order.Filter) error {
@@ -150,7 +156,7 @@ func (k *Console) listView(c *fiber.Ctx, path string) (listView, order.Filter, e
 	if err != nil {
 		return listView{}, order.Filter{}, err
 	}
-	v := listView{Path: path, Query: c.Query("q"), Tenant: c.Query("tenant"), Product: c.Query("product"), Houses: all, Page: max(1, c.QueryInt("page", 1)), Empty: "console.list.empty"}
+	v := listView{Path: path, Query: c.Query("q"), Tenant: c.Query("tenant"), Product: c.Query("product"), Houses: all, Page: web.PageNumber(c), Empty: "console.list.empty"}
 	locale := web.PageOf(c).Locale()
 	for _, h := range all {
 		if v.Tenant != "" && h.Slug != v.Tenant {

@@ -61,7 +61,7 @@ func (k *Console) reminders(c *fiber.Ctx) error {
 		return err
 	}
 	p := web.Printer(c)
-	v := remindersView{Page: max(1, c.QueryInt("page", 1))}
+	v := remindersView{Page: web.PageNumber(c)}
 	slug, tenantID := c.Query("tenant"), uuid.Nil
 	sel := ui.FilterSelect{Name: "tenant", Label: p.T("console.col.tenant"), Value: slug}
 	for _, h := range all {

@@ -153,14 +153,23 @@ type releaseView struct {
 
 type releaseFile struct{ Name, Text string }
 
+// releaseNumber is the release a path names; what is no number of the database's is nobody's release.
+func releaseNumber(c *fiber.Ctx) (int, error) {
+	n, err := strconv.ParseInt(c.Params("number"), 10, 32)
+	if err != nil || n < 1 {
+		return 0, fault.New(fault.NotFound, "web.not_found")
+	}
+	return int(n), nil
+}
+
 func (k *Console) showRelease(c *fiber.Ctx) error {
 	s, err := k.tenantID(c)
 	if err != nil {
 		return err
 	}
-	number, err := strconv.Atoi(c.Params("number"))
-	if err != nil || number < 1 {
-		return fault.New(fault.NotFound, "web.not_found")
+	number, err := releaseNumber(c)
+	if err != nil {
+		return err
 	}
 	r, err := k.Releases.Release(c.UserContext(), s.ID, number)
 	if err != nil {
@@ -198,9 +207,9 @@ func (k *Console) publish(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	number, err := strconv.Atoi(c.Params("number"))
-	if err != nil || number < 1 {
-		return fault.New(fault.NotFound, "web.not_found")
+	number, err := releaseNumber(c)
+	if err != nil {
+		return err
 	}
 	if err := k.Releases.Publish(c.UserContext(), s.ID, number); err != nil {
 		return err

@@ -44,7 +44,7 @@ func (k *Console) audit(c *fiber.Ctx) error {
 	}
 	p := web.Printer(c)
 	v := auditView{Tenant: c.Query("tenant"), Action: strings.TrimSpace(c.Query("action")), Resource: strings.TrimSpace(c.Query("resource")),
-		Actor: strings.TrimSpace(c.Query("actor")), Outcome: c.Query("outcome"), Page: max(1, c.QueryInt("page", 1))}
+		Actor: strings.TrimSpace(c.Query("actor")), Outcome: c.Query("outcome"), Page: web.PageNumber(c)}
 	q := audit.Query{Action: v.Action, Resource: v.Resource, Actor: v.Actor, Denied: v.Outcome == "denied", Platform: v.Tenant == "-", Limit: auditPage, Offset: (v.Page - 1) * auditPage}
 	v.Houses = []ui.Option{{Value: "-", Label: p.T("console.audit.platform")}}
 	for _, h := range all {

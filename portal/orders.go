@@ -79,7 +79,7 @@ func (p *Portal) listOrders(c *fiber.Ctx) error {
 	t := tenantOf(site)
 	tabs := tabsOf(t)
 	at := max(slices.IndexFunc(tabs, func(x tab) bool { return x.ID == c.Query("tab") }), 0)
-	page := max(c.QueryInt("page", 1), 1)
+	page := web.PageNumber(c)
 	v := ordersView{Tab: tabs[at].ID, Query: strings.TrimSpace(c.Query("q")), Lead: t.Names().Full.In(web.Printer(c).Locale())}
 	v.Search = v.Query != ""
 	f := order.Filter{Account: me, States: tabs[at].States, Number: v.Query, Limit: perPage, Offset: (min(page, 1000) - 1) * perPage}

@@ -35,7 +35,7 @@ var constraints = map[string]sentence{
 }
 
 // Fault gives a database error its kind: broken constraints by the table above, time-outs and lost connections as
-// fault.Unavailable, a refused lock as fault.Conflict. Errors that already have a kind, ErrNoRows and bugs pass unchanged. The
+// fault.Unavailable, a refused lock as fault.Conflict, text that is none as fault.Invalid. Errors that already have a kind, ErrNoRows and bugs pass unchanged. The
 // cause stays in the chain; it holds no values of other tenants.
 func Fault(err error) error {
 	if err == nil || fault.From(err) != nil {
@@ -62,6 +62,8 @@ func pgFault(pg *pgconn.PgError, err error) error {
 		return fault.Wrap(fault.Conflict, "db.duplicate", err)
 	case pg.Code == "55P03": // lock_not_available
 		return fault.Wrap(fault.Conflict, "db.busy", err)
+	case pg.Code == "22021": // character_not_in_repertoire: NUL, or bytes that are no UTF-8, got as far as here
+		return fault.Wrap(fault.Invalid, "db.text", err)
 	case pg.Code == "57014", // query_canceled: statement_timeout
 		pg.Code == "25P03",                     // idle_in_transaction_session_timeout
 		pg.Code == "40001", pg.Code == "40P01", // still colliding after all attempts

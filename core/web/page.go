@@ -36,6 +36,12 @@ func PageOf(c *fiber.Ctx) *ui.Page {
 	return p
 }
 
+// lastPage is further than anybody turns; an offset behind it still fits the database.
+const lastPage = 1_000_000
+
+// PageNumber is which page of a list the address asks for with ?page=: 1 to 1,000,000, 1 for whatever is no number.
+func PageNumber(c *fiber.Ctx) int { return min(max(c.QueryInt("page", 1), 1), lastPage) }
+
 // platformBrand stands in where no site is known: the error page of a host
 // that is nobody's.
 var platformBrand = &ui.Brand{Slug: "platform", Theme: theme.Console()}
