@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -295,40 +294,4 @@ func (s *Service) Deliver(ctx context.Context, tenantID uuid.UUID, due []Pending
 		return err
 	}
 	return nil
-}
-
-// Told is a message as staff see it on an order.
-type Told struct {
-	Event, Channel, State, Error string
-	To, Text                     string // personal data
-	At                           time.Time
-	SentAt                       *time.Time
-}
-
-// List is what an order's applicant was told, oldest first, in the caller's tenant transaction.
-func (s *Service) List(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]Told, error) {
-	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.Query(ctx, `SELECT id, template, channel, state, error, body_sealed, created_at, sent_at FROM messages
-		WHERE tenant_id = $1 AND order_id = $2 ORDER BY created_at, channel`, tx.Tenant(), orderID)
-	if err != nil {
-		return nil, fmt.Errorf("notify: list: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Told, error) {
-		var m Told
-		var id uuid.UUID
-		var sealed []byte
-		if err := row.Scan(&id, &m.Event, &m.Channel, &m.State, &m.Error, &sealed, &m.At, &m.SentAt); err != nil {
-			return m, err
-		}
-		b, err := openBody(keys, id, sealed)
-		m.To, m.Text = b.To, b.Text
-		return m, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("notify: list: %w", err)
-	}
-	return list, nil
 }

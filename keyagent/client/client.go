@@ -6,10 +6,7 @@ package client
 import _ "embed"
 
 // JS is ukagent.js, to be served as text/javascript from the page's own origin.
-// The page's policy needs ConnectSrc.
+// The page's policy must let it connect to the agent's three ports (agent.Ports).
 //
 //go:embed ukagent.js
 var JS []byte
-
-// ConnectSrc is what a page that uses the agent adds to connect-src.
-const ConnectSrc = "http://127.0.0.1:17631 http://127.0.0.1:27631 http://127.0.0.1:37631 ws://127.0.0.1:17631 ws://127.0.0.1:27631 ws://127.0.0.1:37631"

@@ -27,6 +27,9 @@ import (
 
 const pin = "12345678"
 
+// connectSrc is what a page that uses the agent adds to connect-src.
+const connectSrc = "http://127.0.0.1:17631 http://127.0.0.1:27631 http://127.0.0.1:37631 ws://127.0.0.1:17631 ws://127.0.0.1:27631 ws://127.0.0.1:37631"
+
 // portal serves a page with a strict policy that uses the script, under a name
 // that is not the agent's.
 func portal(t *testing.T) string {
@@ -37,7 +40,7 @@ func portal(t *testing.T) string {
 			_, _ = w.Write(JS)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self' "+ConnectSrc)
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self' "+connectSrc)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, `<!doctype html><title>portal</title><script src="/ukagent.js"></script>`)
 	}))

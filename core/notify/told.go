@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -10,16 +11,34 @@ import (
 	"certsaas/core/db"
 )
 
+// Told is a message as staff see it on an order.
+type Told struct {
+	Event, Channel, State, Error string
+	To, Text                     string // personal data
+	At                           time.Time
+	SentAt                       *time.Time
+}
+
+// List is what an order's applicant was told, oldest first, in the caller's tenant transaction.
+func (s *Service) List(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]Told, error) {
+	return s.told(ctx, tx, `order_id = $2 ORDER BY created_at, channel`, orderID)
+}
+
 // ByKeys is what was said in answer to the given keys (Notice.Key), oldest first, in the caller's tenant transaction.
 func (s *Service) ByKeys(ctx context.Context, tx *db.Tx, list []uuid.UUID) ([]Told, error) {
+	return s.told(ctx, tx, `outbox_id = ANY ($2) ORDER BY created_at, id`, list)
+}
+
+// told reads the tenant's messages that fit a condition on $2, in its order.
+func (s *Service) told(ctx context.Context, tx *db.Tx, which string, arg any) ([]Told, error) {
 	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
 	if err != nil {
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, `SELECT id, template, channel, state, error, body_sealed, created_at, sent_at FROM messages
-		WHERE tenant_id = $1 AND outbox_id = ANY ($2) ORDER BY created_at, id`, tx.Tenant(), list)
+		WHERE tenant_id = $1 AND `+which, tx.Tenant(), arg)
 	if err != nil {
-		return nil, fmt.Errorf("notify: by key: %w", err)
+		return nil, fmt.Errorf("notify: told: %w", err)
 	}
 	told, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Told, error) {
 		var m Told
@@ -33,7 +52,7 @@ func (s *Service) ByKeys(ctx context.Context, tx *db.Tx, list []uuid.UUID) ([]To
 		return m, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("notify: by key: %w", err)
+		return nil, fmt.Errorf("notify: told: %w", err)
 	}
 	return told, nil
 }
