@@ -81,7 +81,6 @@ CREATE TABLE challenges (
     purpose      text NOT NULL,           -- register | login | password | order
     mobile_index bytea NOT NULL,
     binding      bytea NOT NULL,          -- hash of the browser's visitor cookie or session, and of the order for purpose "order"
-    ip_index     bytea NOT NULL,
     code_mac     bytea NOT NULL,          -- HMAC over code, mobile, purpose, id
     tries        integer NOT NULL DEFAULT 0,
     sent_at      timestamptz NOT NULL,
@@ -92,7 +91,6 @@ CREATE TABLE challenges (
     CONSTRAINT challenges_tries_check CHECK (tries BETWEEN 0 AND 5)
 );
 CREATE INDEX challenges_mobile_idx ON challenges (tenant_id, mobile_index, sent_at DESC);
-CREATE INDEX challenges_ip_idx ON challenges (tenant_id, ip_index, sent_at DESC);
 
 -- Platform-wide counters against guessing and pumping: they must see all tenants, so they carry no tenant and no personal data.
 CREATE TABLE rate_counters (
@@ -549,7 +547,6 @@ CREATE TABLE messages (
     outbox_id     uuid,                         -- the event it answers: at most one message per event and channel
     channel       text NOT NULL,                -- sms | email
     template      text NOT NULL,
-    to_index      bytea NOT NULL,
     body_sealed   bytea NOT NULL,               -- JSON: to, text, params
     state         text NOT NULL,
     error         text NOT NULL DEFAULT '',

@@ -97,7 +97,6 @@ CREATE TABLE public.challenges (
     purpose text NOT NULL,
     mobile_index bytea NOT NULL,
     binding bytea NOT NULL,
-    ip_index bytea NOT NULL,
     code_mac bytea NOT NULL,
     tries integer DEFAULT 0 NOT NULL,
     sent_at timestamp with time zone NOT NULL,
@@ -211,7 +210,6 @@ CREATE TABLE public.messages (
     outbox_id uuid,
     channel text NOT NULL,
     template text NOT NULL,
-    to_index bytea NOT NULL,
     body_sealed bytea NOT NULL,
     state text NOT NULL,
     error text DEFAULT ''::text NOT NULL,
@@ -745,7 +743,6 @@ CREATE UNIQUE INDEX certificates_live_key ON public.certificates USING btree (te
 CREATE INDEX certificates_org_idx ON public.certificates USING btree (tenant_id, org_index);
 CREATE INDEX certificates_revoked_idx ON public.certificates USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 CREATE INDEX certificates_spki_idx ON public.certificates USING btree (tenant_id, spki_sha256);
-CREATE INDEX challenges_ip_idx ON public.challenges USING btree (tenant_id, ip_index, sent_at DESC);
 CREATE INDEX challenges_mobile_idx ON public.challenges USING btree (tenant_id, mobile_index, sent_at DESC);
 CREATE INDEX files_order_idx ON public.files USING btree (tenant_id, order_id, field);
 CREATE INDEX files_same_idx ON public.files USING btree (tenant_id, sha256);

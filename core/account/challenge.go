@@ -152,8 +152,8 @@ func (s *Service) issue(ctx context.Context, tx *db.Tx, tenant uuid.UUID, r Code
 		AND used_at IS NULL AND superseded_at IS NULL`, tenant, index, string(r.Purpose), b, tx.Now()); err != nil {
 		return uuid.Nil, "", fmt.Errorf("account: supersede code: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO challenges (tenant_id, id, purpose, mobile_index, binding, ip_index, code_mac, sent_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, tenant, id, string(r.Purpose), index, b, keys.Index("challenges.ip", r.Client.ip()),
+	if _, err := tx.Exec(ctx, `INSERT INTO challenges (tenant_id, id, purpose, mobile_index, binding, code_mac, sent_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, tenant, id, string(r.Purpose), index, b,
 		mac(keys, id, r.Purpose, r.Mobile, code), tx.Now(), tx.Now().Add(r.Lifetime)); err != nil {
 		return uuid.Nil, "", fmt.Errorf("account: store code: %w", err)
 	}

@@ -45,7 +45,6 @@ const prefix = "order."
 
 const (
 	bodyColumn = "messages.body"
-	toColumn   = "messages.to"
 )
 
 // Orders, Reviews and Shipments are what messages tell of.
@@ -196,9 +195,9 @@ func (s *Service) Store(ctx context.Context, tx *db.Tx, n Notice) ([]Pending, er
 		if n.Order != uuid.Nil {
 			about = &n.Order
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO messages (tenant_id, id, order_id, outbox_id, channel, template, to_index, body_sealed, state, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9) ON CONFLICT (tenant_id, outbox_id, channel) DO NOTHING`,
-			tx.Tenant(), id, about, n.Key, c, n.Event, keys.Index(toColumn, b.To), keys.Seal(bodyColumn, id, plain), tx.Now()); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO messages (tenant_id, id, order_id, outbox_id, channel, template, body_sealed, state, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8) ON CONFLICT (tenant_id, outbox_id, channel) DO NOTHING`,
+			tx.Tenant(), id, about, n.Key, c, n.Event, keys.Seal(bodyColumn, id, plain), tx.Now()); err != nil {
 			return nil, fmt.Errorf("notify: store: %w", err)
 		}
 	}
