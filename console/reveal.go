@@ -67,7 +67,7 @@ func (k *Console) file(c *fiber.Ctx) error {
 		return err
 	}
 	c.Set(fiber.HeaderContentType, f.MediaType)
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; sandbox")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; sandbox; frame-ancestors 'none'")
 	if !strings.HasPrefix(f.MediaType, "image/") {
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+f.Name(f.Order.String())+`"`)
 	}

@@ -262,7 +262,7 @@ func (p *Portal) sample(c *fiber.Ctx) error {
 		return fault.New(fault.NotFound, "web.not_found")
 	}
 	c.Set(fiber.HeaderContentType, "image/svg+xml")
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
 	c.Set(fiber.HeaderCacheControl, "max-age=86400")
 	return c.Send(raw)
 }

@@ -12,7 +12,7 @@ import (
 const immutable = "public, max-age=31536000, immutable"
 
 // svgPolicy lets a drawing be a picture and nothing else, even when opened alone.
-const svgPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+const svgPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 
 // static serves assets, the host's theme and the host's drawings; all their
 // addresses change with their content.

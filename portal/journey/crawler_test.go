@@ -295,6 +295,9 @@ func (k *crawler) sane(t *testing.T, what string, a answer, took time.Duration) 
 			t.Errorf("%s: the answer sets a cookie that was sent", what)
 		}
 	}
+	for _, c := range cookies(&http.Response{Header: a.header}, false) { // forms set the words of the next page, too
+		t.Errorf("%s: lacks %s", what, c)
+	}
 	if at := a.header.Get("Location"); strings.HasPrefix(at, "//") || strings.Contains(at, "://evil") {
 		t.Errorf("%s: leads away to %s", what, at)
 	}

@@ -45,8 +45,16 @@ func newMatrix(t *testing.T) *matrix {
 	t.Helper()
 	w := platformtest.New(t, portal.Messages, aftertext.Messages, console.Messages)
 	m := &matrix{World: w, byName: map[string]caller{}}
-	var err error
-	m.srv, err = web.New(web.Config{Secret: bytes.Repeat([]byte{7}, 32), Hosts: w.Sites.Hosts(), Bundle: w.Bundle, Authorizer: w.Authz, Now: w.Clock.Now,
+	m.srv = m.mount(t, false)
+	m.people(t)
+	return m
+}
+
+// mount is the table on a server of its own, whose public address is https or not.
+func (m *matrix) mount(t *testing.T, https bool) *web.Server {
+	t.Helper()
+	w := m.World
+	srv, err := web.New(web.Config{HTTPS: https, Secret: bytes.Repeat([]byte{7}, 32), Hosts: w.Sites.Hosts(), Bundle: w.Bundle, Authorizer: w.Authz, Now: w.Clock.Now,
 		Sessions: func(_ context.Context, _ *web.Site, token string) (web.Session, error) {
 			for _, c := range m.callers {
 				if c.session == token {
@@ -60,18 +68,17 @@ func newMatrix(t *testing.T) *matrix {
 	}
 	dealers := portal.New(portal.Deps{DB: w.DB, Clock: w.Clock, Authz: w.Authz, Tenants: w.Tenants, Rules: w.Rules, Accounts: w.Accounts, Orders: w.Orders,
 		Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews, Issuance: w.Issuance, Delivery: w.Delivery,
-		Invoices: w.Invoices, Server: m.srv, Demo: true, Site: w.Sites.Portal})
+		Invoices: w.Invoices, Server: srv, Demo: true, HTTPS: https, Site: w.Sites.Portal})
 	staff := console.New(console.Deps{DB: w.DB, Clock: w.Clock, Calendar: w.Calendar, Authz: w.Authz, Tenants: w.Tenants, Releases: w.Releases, Rules: w.Rules,
 		Orders: w.Orders, Accounts: w.Accounts, Staff: w.Staff, Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews,
-		Issuance: w.Issuance, Delivery: w.Delivery, Invoices: w.Invoices, Notify: w.Notify, Server: m.srv, Site: w.Sites.Portal})
-	for _, err := range []error{m.srv.Mount(dealers.Routes(), web.Portal), m.srv.Mount(dealers.PlatformRoutes(), web.Platform), m.srv.Mount(staff.Routes(), web.Console)} {
+		Issuance: w.Issuance, Delivery: w.Delivery, Invoices: w.Invoices, Notify: w.Notify, Server: srv, HTTPS: https, Site: w.Sites.Portal})
+	for _, err := range []error{srv.Mount(dealers.Routes(), web.Portal), srv.Mount(dealers.PlatformRoutes(), web.Platform), srv.Mount(staff.Routes(), web.Console)} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	m.srv.Seal()
-	m.people(t)
-	return m
+	srv.Seal()
+	return srv
 }
 
 // people are all who might knock: nobody, two dealers of BYD, one of King Long, one member of staff for each role.
