@@ -3,7 +3,8 @@
 //
 // In: the address of a running program. Out: a Browser with any number of persons, each with cookies of his own, whose
 // Tabs wait until what they are told to use is there. A script's error or a breach of the content security policy fails
-// the test. With CERTSAAS_SCREENS set to a folder, Tab.Shot leaves pictures there.
+// the test. With CERTSAAS_SCREENS set to a folder, Tab.Shot leaves pictures there; with CERTSAAS_AXE set to a file axe.min.js
+// (axe-core, which is no part of this repository), it fails for whatever axe finds.
 package chromium
 
 import (
@@ -268,21 +269,29 @@ func list(dir string) []string {
 	return out
 }
 
-// Shot saves pictures of the page at the widths of a desk and of a phone, when CERTSAAS_SCREENS names a folder.
+// Shot saves pictures of the page at the widths of a desk and of a phone, when CERTSAAS_SCREENS names a folder, and has axe
+// look at it, when CERTSAAS_AXE names its file.
 func (tab *Tab) Shot(name string) {
 	tab.t.Helper()
-	dir := os.Getenv("CERTSAAS_SCREENS")
-	if dir == "" {
+	dir, axe := os.Getenv("CERTSAAS_SCREENS"), os.Getenv("CERTSAAS_AXE")
+	if dir == "" && axe == "" {
 		return
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		tab.t.Fatal(err)
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			tab.t.Fatal(err)
+		}
 	}
 	was := tab.size
 	for _, size := range []Size{Desktop, Phone} {
 		tab.Resize(size)
 		tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
-		tab.picture(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, size.Width)))
+		if dir != "" {
+			tab.picture(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, size.Width)))
+		}
+		if axe != "" {
+			tab.audit(name, axe)
+		}
 	}
 	tab.Resize(was)
 }
