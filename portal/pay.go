@@ -30,7 +30,11 @@ func (p *Portal) paying(c *fiber.Ctx) (paying, error) {
 		return paying{}, err
 	}
 	d, err := p.Payments.Desk(c.UserContext(), w.Tenant, w.ID)
-	return paying{w: w, desk: d, url: orderURL(w.Order) + "/pay"}, err
+	if err != nil {
+		return paying{}, err
+	}
+	w.Order = d.Order // read with the attempts: a payment that arrives meanwhile must not leave a page that asks for it again
+	return paying{w: w, desk: d, url: orderURL(w.Order) + "/pay"}, nil
 }
 
 // due tells whether there is something to pay now. A product whose enterprise pays, and one that is reviewed first, has

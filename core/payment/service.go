@@ -104,6 +104,11 @@ func (s *Service) desk(ctx context.Context, tx *db.Tx, o order.Order) (Desk, err
 			d.Paid = a
 		}
 	}
+	if d.Paid != nil && o.PaidAt == nil { // it was paid between the two reads: show both as they are now
+		if d.Order, err = s.orders.Load(ctx, tx, o.ID); err != nil {
+			return Desk{}, err
+		}
+	}
 	if d.Voucher, err = s.newestVoucher(ctx, tx, o.ID); err != nil {
 		return Desk{}, err
 	}
