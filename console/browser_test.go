@@ -52,7 +52,7 @@ func chrome(t *testing.T) *chromium.Browser {
 	t.Helper()
 	b, err := chromium.Open()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	return b
@@ -104,7 +104,7 @@ func TestDeskKeys(t *testing.T) {
 func TestProducerAtBrowser(t *testing.T) {
 	r := newRig(t)
 	if _, err := softtoken.FindModule(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	rev := r.login(t, "reviewer")
 	x := r.approved(t, rev, "kinglong", 0, nil)

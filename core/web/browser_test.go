@@ -101,7 +101,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("chromium is not installed")
+		t.Fatal("chromium is not installed: apt-get install chromium")
 	}
 	var polls, phonePolls atomic.Int32
 	r := newRig(t, false, scriptedRoutes(&polls, &phonePolls)...)
