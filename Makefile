@@ -1,6 +1,6 @@
 # certsaas. Needs Go and make; scripts/setup installs the rest on Debian and Ubuntu.
 
-.PHONY: run build test bench generate lint screens requirements clean
+.PHONY: run build test soak bench generate lint screens requirements clean
 
 # Builds and starts everything with a private PostgreSQL, the two tenants and demonstration data; prints addresses and log-ins.
 run: build
@@ -15,6 +15,11 @@ test:
 	scripts/setup test
 	scripts/check
 	go test -timeout 15m ./...
+
+# The same tests at full size: years of reminders, kills by the hundred. Takes an hour or more.
+soak:
+	scripts/setup test
+	CERTSAAS_FULL=1 go test -count 1 -timeout 120m ./...
 
 # Figures, each beside a floor or a peer measured in the same run.
 bench:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -109,15 +108,9 @@ func bare(b *testing.B, d *db.DB, now time.Time) (took time.Duration) {
 }
 
 // BenchmarkSweep writes one day's reminders and wanted renewals, beside one bare INSERT … SELECT of the same rows on the same
-// machine in the same run. CERTSAAS_BENCH_FULL=1: 1 000 000 certificates of 1 000 tenants, about 30 000 of them due.
+// machine in the same run. At full size 1 000 000 certificates of 1 000 tenants, about 30 000 of them due.
 func BenchmarkSweep(b *testing.B) {
-	certificates, owners, days := 40_000, 20, 300
-	if os.Getenv("CERTSAAS_BENCH_FULL") != "" {
-		certificates, owners = 1_000_000, 1_000
-	}
-	if os.Getenv("CERTSAAS_BENCH_FULL") == "4" { // four times the certificates, the same number due
-		certificates, days = 4*certificates, 4*days
-	}
+	certificates, owners, days := coretest.Size(40_000, 1_000_000), coretest.Size(20, 1_000), 300
 	now := at("2026-12-01 10:00") // a Tuesday
 	clk := clock.NewFake(now.AddDate(0, 0, -1))
 	d := coretest.DBAt(b, clk)

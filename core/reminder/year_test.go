@@ -5,27 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"certsaas/core/channel"
 	"certsaas/core/clock"
+	"certsaas/core/coretest"
 	"certsaas/core/fault"
 )
 
 var offsets = []int{60, 30, 15, 7, 1, 0, -1, -7, -30}
 
-// population is how many certificates the simulated year has; the machine of a release runs it with 10 000.
-func population() int {
-	if n, err := strconv.Atoi(os.Getenv("CERTSAAS_YEAR_CERTIFICATES")); err == nil {
-		return n
-	}
-	return 160
-}
+// population is how many certificates the simulated year has.
+func population() int { return coretest.Size(160, 10_000) }
 
 // A year of up to three machines with unsteady clocks that are killed at random, and an outage of three days: every certificate
 // has exactly one row for every day that was due, what was not overtaken was handed over, and nobody heard anything after
