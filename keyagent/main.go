@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"certsaas/core/clock"
 	"certsaas/core/token"
@@ -42,6 +43,7 @@ func main() {
 type options struct {
 	module, trust, origins, listen, demo, prompt string
 	open, verbose                                bool
+	ahead                                        time.Duration // of the clock; with a demonstration token only
 }
 
 func parse(args []string) (options, error) {
@@ -52,10 +54,15 @@ func parse(args []string) (options, error) {
 	fs.StringVar(&o.origins, "origins", "", "narrow the trusted page origins to these: comma-separated, or a file with one a line")
 	fs.StringVar(&o.listen, "listen", "", "127.0.0.1:PORT; default: the first free of 17631, 27631, 37631")
 	fs.StringVar(&o.demo, "demo", "", "directory of a demonstration token (SoftHSM) instead of --module")
+	ahead := fs.String("ahead", "0s", "with --demo: how far the demonstration's clock is ahead, as in 335d")
 	fs.StringVar(&o.prompt, "prompt", "window", "where the PIN is typed: window or terminal")
 	fs.BoolVar(&o.open, "open", false, "open the PIN window in the default browser; otherwise the page shows a link to it")
 	fs.BoolVar(&o.verbose, "verbose", false, "log every operation (never a PIN)")
-	if err := fs.Parse(args); err != nil {
+	err := fs.Parse(args)
+	if err == nil {
+		o.ahead, err = clock.ParseSpan(*ahead)
+	}
+	if err != nil {
 		return o, err
 	}
 	switch {
@@ -67,6 +74,8 @@ func parse(args []string) (options, error) {
 		return o, errors.New("give either --module or --demo")
 	case o.module != "" && !filepath.IsAbs(o.module):
 		return o, errors.New("--module must be an absolute path")
+	case o.ahead != 0 && o.demo == "":
+		return o, errors.New("--ahead is for demonstrations alone: real keys live in the present")
 	case o.prompt != "window" && o.prompt != "terminal":
 		return o, errors.New("--prompt must be window or terminal")
 	}
@@ -98,8 +107,10 @@ func run(ctx context.Context, args []string) error {
 	if o.verbose {
 		level = slog.LevelDebug
 	}
+	clk := clock.NewShifted(nil)
+	clk.SetOffset(o.ahead)
 	cfg := agent.Config{
-		Driver: driver, Trust: trust, Clock: clock.System(), Version: version(),
+		Driver: driver, Trust: trust, Clock: clk, Version: version(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 	if o.open {

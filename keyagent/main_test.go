@@ -310,3 +310,16 @@ func TestOriginsNarrow(t *testing.T) {
 		}
 	}
 }
+
+// Only a demonstration's agent lives at another time: with a real key a ticket that has ended stays ended.
+func TestClockAheadIsForDemonstrations(t *testing.T) {
+	t.Parallel()
+	for args, ok := range map[string]bool{
+		"--trust t --demo d --ahead 335d": true, "--trust t --demo d": true, "--trust t --module /m.so": true,
+		"--trust t --module /m.so --ahead 335d": false, "--trust t --demo d --ahead -1h": false,
+	} {
+		if _, err := parse(strings.Fields(args)); (err == nil) != ok {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}

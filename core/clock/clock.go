@@ -10,6 +10,10 @@
 package clock
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,3 +108,49 @@ func (s *Shifted) Shift(d time.Duration) time.Duration {
 
 // SetNow chooses the offset so that the clock stands at t now and runs on from there.
 func (s *Shifted) SetNow(t time.Time) { s.SetOffset(t.Sub(s.base.Now())) }
+
+// furthest is as far as a clock may be put ahead: dates beyond it are beyond what certificates and calendars are tried with.
+const furthest = 100 * 366 * 24 * time.Hour
+
+// ParseSpan reads how far a clock is to be ahead: days, then a duration as time.ParseDuration knows it, either of which may be
+// missing: "335d", "335d7h30m", "90m". Never backwards: data that were made later than now would be met.
+func ParseSpan(s string) (time.Duration, error) {
+	var span time.Duration
+	days, rest, found := strings.Cut(s, "d")
+	if found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("clock: span %q: want days and a duration, as in 335d or 335d7h30m", s)
+		}
+		span = time.Duration(n) * 24 * time.Hour
+	} else {
+		rest = s
+	}
+	if rest != "" || !found {
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			return 0, fmt.Errorf("clock: span %q: want days and a duration, as in 335d or 335d7h30m", s)
+		}
+		if d < 0 {
+			return 0, errors.New("clock: a span goes ahead, never back")
+		}
+		span += d
+	}
+	if span > furthest {
+		return 0, errors.New("clock: a span of more than a hundred years")
+	}
+	return span, nil
+}
+
+// FormatSpan writes a span as ParseSpan reads it.
+func FormatSpan(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < day {
+		return d.String()
+	}
+	text := strconv.FormatInt(int64(d/day), 10) + "d"
+	if d%day != 0 {
+		text += (d % day).String()
+	}
+	return text
+}

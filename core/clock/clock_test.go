@@ -224,3 +224,20 @@ func TestClocks(t *testing.T) {
 		t.Errorf("system clock is %s away", d)
 	}
 }
+
+// A span is days and hours, is written as it is read, and never goes back.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{"335d": 335 * day, "335d7h30m0s": 335*day + 7*time.Hour + 30*time.Minute, "1h30m0s": 90 * time.Minute, "0s": 0, "1d1s": day + time.Second} {
+		got, err := clock.ParseSpan(text)
+		if err != nil || got != want || clock.FormatSpan(got) != text {
+			t.Errorf("%s: %s, written %s: %v", text, got, clock.FormatSpan(got), err)
+		}
+	}
+	for _, text := range []string{"", "d", "335", "-1d", "1d-2h", "-2h", "1.5d", "40000d", "335 d", "65536d"} {
+		if got, err := clock.ParseSpan(text); err == nil {
+			t.Errorf("%q was read as %s", text, got)
+		}
+	}
+}
