@@ -38,7 +38,7 @@ import (
 
 const usage = `certsaas: USBKEY certificates for many enterprises
 
-  certsaas serve [--demo] [--only portal,console,scheduler]
+  certsaas serve [--demo [--ahead 335d]] [--only portal,console,scheduler]
   certsaas migrate up|status
   certsaas tenant validate|plan|apply|export|list …
   certsaas staff add --login L --name N --roles reviewer,finance   (password on standard input)
@@ -98,7 +98,8 @@ func logTo(w io.Writer, c config.Log) {
 type program struct {
 	cfg     config.Config
 	demo    bool
-	serving bool // a command is a guest beside a serving program
+	ahead   time.Duration // of the platform's clock; a demonstration's only
+	serving bool          // a command is a guest beside a serving program
 	data    *platform.Database
 	all     *platform.Platform
 }
@@ -136,7 +137,8 @@ func (p *program) command(ctx context.Context, name string, args []string) (int,
 
 // open connects to the database and wires every service.
 func (p *program) open(ctx context.Context) error {
-	clk := clock.System()
+	clk := clock.NewShifted(nil)
+	clk.SetOffset(p.ahead)
 	var err error
 	if p.data, err = platform.OpenDatabase(ctx, p.cfg, clk, !p.serving); err != nil {
 		return err
@@ -177,7 +179,11 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.BoolVar(&p.demo, "demo", false, "demonstration: local payments, messages into a file, demonstration data and key agent")
 	only := flags.String("only", "portal,console,scheduler", "parts to run")
+	ahead := flags.String("ahead", "", "with --demo: put the platform's clock so far ahead, as in 335d or 335d7h30m: certificates come to their end, reminders go out")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := p.move(*ahead); err != nil {
 		return err
 	}
 	parts := strings.Split(*only, ",")
@@ -222,6 +228,18 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		err = errors.New("the private database has ended")
 	}
 	return errors.Join(err, srv.Shutdown(10*time.Second), jobs.Shutdown())
+}
+
+// move puts a demonstration's clock ahead. A platform in service lives in the present.
+func (p *program) move(span string) (err error) {
+	if span == "" {
+		return nil
+	}
+	if !p.demo {
+		return errors.New("--ahead is for demonstrations alone: give --demo, too")
+	}
+	p.ahead, err = clock.ParseSpan(span)
+	return err
 }
 
 // prepare brings in the packs and the demonstration's data, and tells key agents whom to trust.
@@ -303,7 +321,7 @@ func demoPayRoutes(provider *demopay.Provider) []web.Route {
 func (p *program) startAgent(ctx context.Context) {
 	self, err := os.Executable()
 	if err == nil {
-		err = p.all.StartDemoAgent(ctx, filepath.Join(filepath.Dir(self), "keyagent"))
+		err = p.all.StartDemoAgent(ctx, filepath.Join(filepath.Dir(self), "keyagent"), p.ahead)
 	}
 	if err != nil {
 		slog.Warn("the demonstration's key agent does not run; build it beside certsaas with `make build`", "error", err)
@@ -313,6 +331,10 @@ func (p *program) startAgent(ctx context.Context) {
 // welcome prints where to go and who to be.
 func (p *program) welcome() {
 	fmt.Printf("\ncertsaas %s, demonstration data in %s\n\n", version(), p.cfg.DataDir)
+	if p.ahead > 0 {
+		fmt.Printf("  The clock of this demonstration is %s ahead: it is %s in Shanghai.\n  Do not start with these data again at an earlier time.\n\n",
+			clock.FormatSpan(p.ahead), p.all.Clock.Now().In(clock.Shanghai).Format(time.DateTime))
+	}
 	p.all.Welcome(os.Stdout)
 }
 

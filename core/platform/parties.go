@@ -42,12 +42,17 @@ func OwnerAddress(ctx context.Context, c config.Config) (string, func(), error) 
 	return at.Owner, func() { d.stop(context.WithoutCancel(ctx)) }, err
 }
 
-// StartDemoAgent starts the key agent over the demonstration's soft keys; it ends with ctx.
-func (p *Platform) StartDemoAgent(ctx context.Context, program string) error {
+// StartDemoAgent starts the key agent over the demonstration's soft keys; it ends with ctx. Its clock is as far ahead as the
+// platform's: a ticket of this moment must not be one of next year.
+func (p *Platform) StartDemoAgent(ctx context.Context, program string, ahead time.Duration) error {
 	if _, err := os.Stat(program); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, "--trust", p.TrustFile(), "--demo", p.DemoTokenDir())
+	args := []string{"--trust", p.TrustFile(), "--demo", p.DemoTokenDir()}
+	if ahead > 0 {
+		args = append(args, "--ahead", clock.FormatSpan(ahead))
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
