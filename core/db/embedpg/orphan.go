@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,7 +88,33 @@ func stopOrphan(ctx context.Context, data string) error {
 		}
 		sig = syscall.SIGQUIT // two seconds were not enough
 	}
+	return forget(ctx, data)
+}
+
+// forget waits until no process of a killed server works in the data directory any more, and removes the pid file it left:
+// postgres takes whatever process has that id, a killed postmaster that nobody has reaped yet among them, for a running server
+// and would not start.
+func forget(ctx context.Context, data string) error {
+	for used(data) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("embedpg: processes of the server left on %s do not end: %w", data, ctx.Err())
+		case <-time.After(pollEvery):
+		}
+	}
+	if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("embedpg: %w", err)
+	}
 	return nil
+}
+
+// used reports whether any process works in the data directory.
+func used(data string) bool {
+	all, err := filepath.Glob("/proc/[0-9]*")
+	return err == nil && slices.ContainsFunc(all, func(proc string) bool {
+		cwd, err := os.Readlink(proc + "/cwd")
+		return err == nil && cwd == data
+	})
 }
 
 // serves reports whether pid is a live process that works in the data directory.
