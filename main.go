@@ -24,11 +24,9 @@ import (
 	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/db"
-	"certsaas/core/payment/demopay"
 	"certsaas/core/platform"
 	"certsaas/core/staff"
 	"certsaas/core/tenant"
-	"certsaas/core/web"
 	"certsaas/portal"
 	"certsaas/portal/aftertext"
 	"certsaas/portal/renewtext"
@@ -102,6 +100,7 @@ type program struct {
 	serving bool          // a command is a guest beside a serving program
 	data    *platform.Database
 	all     *platform.Platform
+	watch   *scheduler.Watch
 }
 
 func (p *program) command(ctx context.Context, name string, args []string) (int, error) {
@@ -199,11 +198,13 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
+	work := scheduler.Jobs(p.all)
+	p.watch = scheduler.NewWatch(p.all, work)
 	srv, err := p.server(parts)
 	if err != nil {
 		return err
 	}
-	jobs, err := scheduler.New(p.data.DB, scheduler.Jobs(p.all))
+	jobs, err := scheduler.New(p.data.DB, work)
 	if err != nil {
 		return err
 	}
@@ -253,68 +254,6 @@ func (p *program) prepare(ctx context.Context) error {
 		}
 	}
 	return p.all.WriteTrust(ctx)
-}
-
-// server mounts the pages of the parts.
-func (p *program) server(parts []string) (*web.Server, error) {
-	a := p.all
-	srv, err := web.New(web.Config{
-		Secret: a.Vault.PlatformKeys().MAC("web", []byte("secret")), HTTPS: p.cfg.Secure(), TrustedProxies: p.cfg.Web.TrustedProxies,
-		Hosts: a.Sites.Hosts(), Bundle: a.Bundle, Authorizer: a.Authz, Sessions: a.Sessions, Now: a.Clock.Now,
-		Ready: map[string]func(context.Context) error{"database": platform.Ready(p.data.DB)},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if slices.Contains(parts, "portal") {
-		dealer := portal.New(portal.Deps{
-			DB: a.DB, Clock: a.Clock, Authz: a.Authz, Tenants: a.Tenants, Rules: a.Rules, Accounts: a.Accounts, Orders: a.Orders, Materials: a.Materials,
-			Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery, Invoices: a.Invoices, Reminders: a.Reminders,
-			Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
-		})
-		err = errors.Join(srv.Mount(dealer.Routes(), web.Portal), srv.Mount(dealer.PlatformRoutes(), web.Platform))
-		if p.demo {
-			err = errors.Join(err, srv.Mount(demoPayRoutes(a.DemoPay), web.Platform))
-		}
-	}
-	if slices.Contains(parts, "console") {
-		err = errors.Join(err, srv.Mount(p.staffPages(srv).Routes(), web.Console))
-	}
-	srv.Seal()
-	return srv, err
-}
-
-// staffPages wires the console.
-func (p *program) staffPages(srv *web.Server) *console.Console {
-	a := p.all
-	d := console.Deps{
-		DB: a.DB, Clock: a.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders,
-		Accounts: a.Accounts, Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance,
-		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
-		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
-			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), a.Clock.Now())
-			out := make([]console.JobHealth, len(list))
-			for i, h := range list {
-				out[i] = console.JobHealth(h)
-			}
-			return out, err
-		},
-	}
-	if p.demo {
-		for _, s := range platform.DemoStaff {
-			d.DemoHints = append(d.DemoHints, console.Hint{Login: s.Login, Name: s.Name, Password: platform.DemoStaffPassword, Secret: platform.DemoSecret(s.Login)})
-		}
-	}
-	return console.New(d)
-}
-
-// demoPayRoutes puts the demonstration's payment company on the platform's host: another party, so without our cookies and tokens.
-func demoPayRoutes(provider *demopay.Provider) []web.Route {
-	var out []web.Route
-	for _, r := range provider.Routes() {
-		out = append(out, web.Route{Method: r.Method, Path: r.Path, Handler: r.Handler, Machine: true})
-	}
-	return out
 }
 
 // startAgent starts the demonstration's key agent: the second program, built beside this one.

@@ -65,6 +65,7 @@ type Deps struct {
 	Server    *web.Server       // sets and ends the session cookie
 
 	Jobs      func(ctx context.Context) ([]JobHealth, error) // nil: the health page lists none
+	Worries   func(ctx context.Context) ([]web.Worry, error) // what is late; nil: nothing is said
 	HTTPS     bool                                           // the public address is https
 	Demo      bool                                           // the login page names the demonstration's persons
 	DemoHints []Hint

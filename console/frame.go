@@ -147,6 +147,14 @@ func (k *Console) frame(c *fiber.Ctx, title, active string) (ui.ConsoleProps, er
 			look.Items = append(look.Items, item(x.id, x.href, x.icon))
 		}
 	}
+	worries, err := k.worries(ctx)
+	if err != nil {
+		return ui.ConsoleProps{}, err
+	}
+	if len(worries) > 0 {
+		health := &look.Items[len(look.Items)-1] // the last line, for who may see worries sees it
+		health.Count, health.Late = len(worries), true
+	}
 	groups = append(groups, look)
 	return ui.ConsoleProps{Title: title, Nav: groups}, nil
 }

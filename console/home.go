@@ -35,9 +35,13 @@ func (k *Console) home(c *fiber.Ctx) error {
 			piles = append(piles, x)
 		}
 	}
+	worries, err := k.worries(ctx)
+	if err != nil {
+		return err
+	}
 	f, err := k.frame(c, web.Printer(c).T("console.nav.home"), "/")
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, homePage(f, piles))
+	return web.Render(c, fiber.StatusOK, homePage(f, piles, k.worryLines(web.Printer(c), worries)))
 }

@@ -72,14 +72,15 @@ func (r *rig) serve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	watch := scheduler.NewWatch(a, scheduler.Jobs(a))
 	d := console.Deps{
 		DB: a.DB, Clock: r.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders, Accounts: a.Accounts,
 		Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery,
-		Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal,
+		Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal, Worries: watch.Worries,
 		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
-			list, err := scheduler.Healths(ctx, a.DB, scheduler.Jobs(a), r.Clock.Now())
+			s, err := watch.Look(ctx)
 			var out []console.JobHealth
-			for _, h := range list {
+			for _, h := range s.Jobs {
 				out = append(out, console.JobHealth(h))
 			}
 			return out, err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"certsaas/core/audit"
 	"certsaas/core/authz"
+	"certsaas/core/i18n"
 	"certsaas/core/outbox"
 	"certsaas/core/payment"
 	"certsaas/core/web"
@@ -100,8 +102,37 @@ func auditRow(l audit.Line, all []house, t func(string, ...any) string) ui.Row {
 	return row
 }
 
+// worries are what is late, for those who look after the platform.
+func (k *Console) worries(ctx context.Context) ([]web.Worry, error) {
+	if k.Worries == nil || !k.may(ctx, authz.HealthView) {
+		return nil, nil
+	}
+	return k.Worries(ctx)
+}
+
+// worryLines says each in a sentence.
+func (k *Console) worryLines(p i18n.Printer, list []web.Worry) []string {
+	var out []string
+	for _, w := range list {
+		since, name := "", w.Name
+		if !w.Since.IsZero() {
+			since = ago(p, k.Clock.Now().Sub(w.Since))
+		}
+		id := "console.worry." + w.Kind
+		if w.Kind == web.JobLate {
+			name = p.T("console.job." + w.Name)
+			if since == "" {
+				id = "console.worry.job_never"
+			}
+		}
+		out = append(out, p.T(id, "Name", name, "Age", since, "Count", w.Count))
+	}
+	return out
+}
+
 // healthView is how the platform is doing.
 type healthView struct {
+	Worries []string
 	Jobs    []ui.Row
 	Outbox  outbox.Backlog
 	Dead    []ui.Row
@@ -112,6 +143,11 @@ type healthView struct {
 func (k *Console) health(c *fiber.Ctx) error {
 	ctx, p := c.UserContext(), web.Printer(c)
 	var v healthView
+	worries, err := k.worries(ctx)
+	if err != nil {
+		return err
+	}
+	v.Worries = k.worryLines(p, worries)
 	if k.Jobs != nil {
 		jobs, err := k.Jobs(ctx)
 		if err != nil {
@@ -157,10 +193,10 @@ func noticeRows(list []payment.Notice, all []house, t func(string, ...any) strin
 func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
 	state, row := ui.Tag(ui.Good, t("console.health.fine")), ui.Row{}
 	switch {
-	case j.LastError != "":
-		state, row.Tone = ui.Tag(ui.Danger, t("console.health.failed")), ui.Danger
 	case j.Late:
-		state = ui.Tag(ui.Warn, t("console.health.late"))
+		state, row.Tone = ui.Tag(ui.Danger, t("console.health.late")), ui.Danger
+	case j.LastError != "":
+		state = ui.Tag(ui.Warn, t("console.health.failed"))
 	}
 	next := ""
 	if j.LastStart != nil {
@@ -173,7 +209,7 @@ func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
 		}
 	}
 	sort.Strings(did)
-	row.Cells = []ui.Cell{{Text: j.Name, Mono: true, Sub: t("console.health.every", "Every", j.Every.String())}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
+	row.Cells = []ui.Cell{{Text: t("console.job." + j.Name), Sub: j.Name + " · " + t("console.health.every", "Every", j.Every.String())}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
 		{Text: strings.Join(did, ", "), Sub: j.LastError}}
 	return row
 }

@@ -144,11 +144,15 @@ type Health struct {
 	LastSuccess *time.Time
 	LastError   string
 	Report      map[string]int
-	Late        bool // it has not succeeded for ten intervals, or a minute if that is longer
+	Late        bool // it has not succeeded in time
 }
 
-// Healths reads how the jobs are doing, for the console's health page and /readyz.
-func Healths(ctx context.Context, d *db.DB, jobs []Job, now time.Time) ([]Health, error) {
+// grace is how old a job's last success may be: three intervals and one run.
+func (j Job) grace() time.Duration { return 3*j.Every + j.limit() }
+
+// Healths reads how the jobs are doing. No job is late before its time has passed since since, when the process that asks was
+// started: after an outage all of them would be.
+func Healths(ctx context.Context, d *db.DB, jobs []Job, now, since time.Time) ([]Health, error) {
 	found := map[string]Health{}
 	err := d.WithSystem(ctx, "console/health", func(ctx context.Context, tx *db.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT name, last_start_at, last_success_at, last_error, report FROM job_runs`)
@@ -176,7 +180,11 @@ func Healths(ctx context.Context, d *db.DB, jobs []Job, now time.Time) ([]Health
 	for _, j := range jobs {
 		h := found[j.Name]
 		h.Name, h.Every = j.Name, j.Every
-		h.Late = h.LastSuccess == nil || now.Sub(*h.LastSuccess) > max(10*j.Every, time.Minute)
+		last := since
+		if h.LastSuccess != nil && h.LastSuccess.After(last) {
+			last = *h.LastSuccess
+		}
+		h.Late = now.Sub(last) > j.grace()
 		out = append(out, h)
 	}
 	return out, nil

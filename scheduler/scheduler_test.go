@@ -75,7 +75,7 @@ func open(t *testing.T, d *db.DB, jobs ...scheduler.Job) *scheduler.Scheduler {
 
 func health(t *testing.T, d *db.DB, now time.Time, j scheduler.Job) scheduler.Health {
 	t.Helper()
-	all, err := scheduler.Healths(t.Context(), d, []scheduler.Job{j}, now)
+	all, err := scheduler.Healths(t.Context(), d, []scheduler.Job{j}, now, time.Time{})
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%v, %d", err, len(all))
 	}
@@ -163,7 +163,7 @@ func TestJobs(t *testing.T) {
 		}
 	}
 	names := map[string]bool{}
-	all, err := scheduler.Healths(t.Context(), b.DB, jobs, b.Clock.Now())
+	all, err := scheduler.Healths(t.Context(), b.DB, jobs, b.Clock.Now(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +22,7 @@ func (s *Server) health() {
 		if !ok {
 			c.Status(fiber.StatusServiceUnavailable)
 		}
-		return c.SendString(body)
+		return c.JSON(body)
 	})
 	s.app.Get("/metrics", func(c *fiber.Ctx) error {
 		if !fromHere(c) {
@@ -54,25 +52,57 @@ func (s *Server) ListenMetrics(ctx context.Context, addr string) error {
 	return app.Listen(addr)
 }
 
-// readiness asks each dependency for at most two seconds in all; the answer
-// names what is missing, never why.
-func (s *Server) readiness(ctx context.Context) (string, bool) {
+// What worries.
+const (
+	JobLate     = "job_late"         // Name: the job; Since: its last success, zero for never
+	DeadLetters = "dead_letters"     // Count: messages of the outbox that were given up
+	OutboxLate  = "outbox_late"      // Count: messages that are due; Since: when the oldest was
+	NoCalendar  = "calendar_missing" // Name: the year whose holiday notice is not known
+)
+
+// Worry is something that is not well and does not keep the program from serving.
+type Worry struct {
+	Kind  string    `json:"kind"`
+	Name  string    `json:"name,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Count int       `json:"count,omitempty"`
+}
+
+// Readiness is what /readyz says: ready, degraded (it serves, something is late), failing (what it needs is not there) or draining.
+type Readiness struct {
+	State   string            `json:"state"`
+	Checks  map[string]string `json:"checks,omitempty"` // ok | failing; never why
+	Worries []Worry           `json:"worries,omitempty"`
+}
+
+// readiness asks each dependency, and then what worries, for at most two seconds in all; false when a balancer should look
+// elsewhere. A late job is no reason: every other process would have it, too.
+func (s *Server) readiness(ctx context.Context) (Readiness, bool) {
 	if s.drain.on.Load() {
-		return "draining\n", false
+		return Readiness{State: "draining"}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	var b strings.Builder
-	ok := true
-	for _, name := range slices.Sorted(maps.Keys(s.cfg.Ready)) {
-		state := "ok"
-		if err := s.cfg.Ready[name](ctx); err != nil {
-			state, ok = "failing", false
+	r := Readiness{State: "ready", Checks: map[string]string{}}
+	for name, check := range s.cfg.Ready {
+		r.Checks[name] = "ok"
+		if err := check(ctx); err != nil {
+			r.Checks[name], r.State = "failing", "failing"
 		}
-		b.WriteString(name + " " + state + "\n")
 	}
-	if ok {
-		b.WriteString("ready\n")
+	if r.State == "failing" {
+		return r, false
 	}
-	return b.String(), ok
+	if s.cfg.Worries == nil {
+		return r, true
+	}
+	var err error
+	if r.Worries, err = s.cfg.Worries(ctx); err != nil {
+		slog.WarnContext(ctx, "what is late cannot be told", "error", err)
+		r.Checks["watch"], r.State = "failing", "degraded"
+	}
+	if len(r.Worries) > 0 {
+		r.State = "degraded"
+	}
+	return r, true
 }

@@ -11,11 +11,17 @@ import (
 
 // Metrics counts requests by route template and holds gauges that others set,
 // in the text format of Prometheus. Labels are bounded: method, template and
-// status class only.
+// status class, and what the owner of a gauge bounds.
 type Metrics struct {
 	mu     sync.Mutex
 	routes map[routeLabel]*routeCount
-	gauges map[string]func() float64
+	gauges map[string]gauge
+}
+
+// gauge is a value that is read when somebody looks, one for each value of its label.
+type gauge struct {
+	label string
+	read  func() map[string]float64
 }
 
 type routeLabel struct{ method, route, class string }
@@ -31,15 +37,15 @@ var bounds = [...]float64{0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10}
 
 // NewMetrics is an empty registry.
 func NewMetrics() *Metrics {
-	return &Metrics{routes: map[routeLabel]*routeCount{}, gauges: map[string]func() float64{}}
+	return &Metrics{routes: map[routeLabel]*routeCount{}, gauges: map[string]gauge{}}
 }
 
-// Gauge registers a value that is read whenever somebody looks, e.g.
-// Gauge("certsaas_outbox_pending", …).
-func (m *Metrics) Gauge(name string, read func() float64) {
+// Gauge registers values that are read whenever somebody looks: by the values of one label, which the caller bounds, or a
+// single one under "" when label is "". What read leaves out is not shown.
+func (m *Metrics) Gauge(name, label string, read func() map[string]float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.gauges[name] = read
+	m.gauges[name] = gauge{label, read}
 }
 
 func (m *Metrics) observe(method, route string, status int, took time.Duration) {
@@ -81,7 +87,22 @@ func (m *Metrics) Text() string {
 		b.WriteString(l + "\n")
 	}
 	for _, name := range slices.Sorted(maps.Keys(gauges)) {
-		fmt.Fprintf(&b, "# TYPE %s gauge\n%s %g\n", name, name, gauges[name]())
+		gauges[name].write(&b, name)
 	}
 	return b.String()
+}
+
+func (g gauge) write(b *strings.Builder, name string) {
+	values := g.read()
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "# TYPE %s gauge\n", name)
+	for _, v := range slices.Sorted(maps.Keys(values)) {
+		label := ""
+		if g.label != "" {
+			label = fmt.Sprintf("{%s=%q}", g.label, v)
+		}
+		fmt.Fprintf(b, "%s%s %g\n", name, label, values[v])
+	}
 }

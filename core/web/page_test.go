@@ -137,7 +137,7 @@ func TestStaticAndHealth(t *testing.T) {
 		{"http://a.test" + brand.Theme.URL(), "text/css", "immutable", 200}, {"http://a.test/theme/0123456789ab.css", "text/css", "no-store", 200},
 		{"http://a.test" + brand.LogoURL(), "image/svg+xml", "immutable", 200}, {"http://a.test/brand/0123456789ab.svg", "text/html", "no-store", 404},
 		{"http://a.test/favicon.svg", "image/svg+xml", "max-age", 200}, {"http://a.test/assets/../go.mod", "text/html", "no-store", 404},
-		{"http://127.0.0.1/livez", "text/plain", "no-store", 200}, {"http://127.0.0.1/readyz", "text/plain", "no-store", 200}, {"http://127.0.0.1/metrics", "text/plain", "no-store", 200},
+		{"http://127.0.0.1/livez", "text/plain", "no-store", 200}, {"http://127.0.0.1/readyz", "application/json", "no-store", 200}, {"http://127.0.0.1/metrics", "text/plain", "no-store", 200},
 	}
 	for _, tt := range tests {
 		res, _ := r.do(call{method: "GET", url: tt.url})
@@ -145,26 +145,46 @@ func TestStaticAndHealth(t *testing.T) {
 			t.Errorf("%s: %d %s %s", tt.url, res.StatusCode, res.Header.Get("Content-Type"), res.Header.Get("Cache-Control"))
 		}
 	}
-	r.Metrics().Gauge("certsaas_outbox_pending", func() float64 { return 3 })
+	r.Metrics().Gauge("certsaas_outbox_waiting", "", func() map[string]float64 { return map[string]float64{"": 3} })
+	r.Metrics().Gauge("certsaas_job_late", "job", func() map[string]float64 { return map[string]float64{"crl": 1, "refund": 0} })
+	r.Metrics().Gauge("certsaas_unknown", "", func() map[string]float64 { return nil })
 	for _, h := range []string{"X-Forwarded-For", "Forwarded"} {
 		if res, _ := r.do(call{method: "GET", url: "http://a.test/metrics", header: map[string]string{h: "for=192.0.2.9"}}); res.StatusCode != 404 {
 			t.Errorf("metrics through a proxy (%s): %d", h, res.StatusCode)
 		}
 	}
 	_, text := r.do(call{method: "GET", url: "http://a.test/metrics"})
-	for _, want := range []string{`certsaas_http_seconds_count{method="GET",route="/theme/:file",status="2xx"} 2`, "certsaas_outbox_pending 3"} {
+	for _, want := range []string{`certsaas_http_seconds_count{method="GET",route="/theme/:file",status="2xx"} 2`, "certsaas_outbox_waiting 3\n", "certsaas_job_late{job=\"crl\"} 1\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics lack %s:\n%s", want, text)
 		}
 	}
+	if strings.Contains(text, "certsaas_unknown") {
+		t.Error("a gauge that says nothing is shown")
+	}
+	readyz(t, r)
+}
+
+// readyz is 200 while the program can serve: a late job is told, and no balancer turns away because of it (issue 4 §3).
+func readyz(t *testing.T, r *rig) {
+	t.Helper()
+	ask := func(status int, want string) {
+		t.Helper()
+		if res, body := r.do(call{method: "GET", url: "http://a.test/readyz"}); res.StatusCode != status || body != want {
+			t.Errorf("readyz: %d %s, want %d %s", res.StatusCode, body, status, want)
+		}
+	}
+	r.cfg.Ready["database"] = func(context.Context) error { return nil }
+	ask(200, `{"state":"ready","checks":{"database":"ok"}}`)
+	worries, failure := []Worry{{Kind: JobLate, Name: "crl", Since: time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)}, {Kind: DeadLetters, Count: 2}}, error(nil)
+	r.cfg.Worries = func(context.Context) ([]Worry, error) { return worries, failure }
+	ask(200, `{"state":"degraded","checks":{"database":"ok"},"worries":[{"kind":"job_late","name":"crl","since":"2026-11-30T02:00:00Z"},{"kind":"dead_letters","count":2}]}`)
+	worries, failure = nil, errors.New("password=secret")
+	ask(200, `{"state":"degraded","checks":{"database":"ok","watch":"failing"}}`)
 	r.cfg.Ready["database"] = func(context.Context) error { return errors.New("password=secret") }
-	if res, body := r.do(call{method: "GET", url: "http://a.test/readyz"}); res.StatusCode != 503 || body != "database failing\n" {
-		t.Errorf("readyz: %d %q", res.StatusCode, body)
-	}
+	ask(503, `{"state":"failing","checks":{"database":"failing"}}`)
 	r.drain.begin()
-	if res, _ := r.do(call{method: "GET", url: "http://a.test/readyz"}); res.StatusCode != 503 {
-		t.Errorf("while draining: %d", res.StatusCode)
-	}
+	ask(503, `{"state":"draining"}`)
 }
 
 func TestDeadline(t *testing.T) {

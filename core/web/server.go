@@ -52,6 +52,7 @@ type Config struct {
 	Sessions       func(ctx context.Context, site *Site, token string) (Session, error) // fault.Unauthenticated or NotFound: no such session
 	Now            func() time.Time                                                     // the clock, for durations and expiry
 	Ready          map[string]func(context.Context) error                               // what /readyz asks
+	Worries        func(ctx context.Context) ([]Worry, error)                           // what is late though the program serves; may be nil
 }
 
 // Server is the fiber application with what every route needs.
