@@ -22,14 +22,15 @@ func TestKilledServerThatNobodyReaped(t *testing.T) {
 	}
 	<-first.Exited()
 	nobody := unreaped(t, filepath.Join(dir, "data"))
-	path := filepath.Join(dir, "data", "postmaster.pid")
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(raw), "\n")
-	if err := os.WriteFile(path, []byte(strconv.Itoa(nobody)+"\n"+rest), 0o600); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{filepath.Join(dir, "data", "postmaster.pid"), filepath.Join(dir, "run", ".s.PGSQL.5432.lock")} {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(raw), "\n")
+		if err := os.WriteFile(path, []byte(strconv.Itoa(nobody)+"\n"+rest), 0o600); err != nil { // the owner of the file stays
+			t.Fatal(err)
+		}
 	}
 	if n := query(t, start(t, dir), "select count(*) from kept"); n != 2 {
 		t.Errorf("%d rows survived, want 2", n)

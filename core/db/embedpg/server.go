@@ -29,6 +29,7 @@ const Superuser = "postgres"
 
 const (
 	port          = 5432 // names the socket file only; nothing listens on the network
+	lockName      = ".s.PGSQL.5432.lock"
 	maxSocketPath = 107  // sockaddr_un on Linux, without the final zero
 	pollEvery     = 5 * time.Millisecond
 	startLimit    = 60 * time.Second // crash recovery of a large WAL takes a while
@@ -103,6 +104,9 @@ func start(ctx context.Context, dir, data string, acc account, opts Options, loc
 	socket, err := socketDir(dir, acc)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.Remove(filepath.Join(socket, lockName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a killed server; like its pid file
+		return nil, fmt.Errorf("embedpg: %w", err)
 	}
 	s := &Server{data: data, socket: socket, exited: make(chan struct{}), lock: lock}
 	if err := s.launch(bins, acc, opts); err != nil {
@@ -294,7 +298,7 @@ func dataVersion(data string) (int, error) {
 // socket or closed to the account. It is open to its owner only, since whoever reaches the socket is believed.
 func socketDir(dir string, acc account) (string, error) {
 	socket := filepath.Join(dir, "run")
-	if len(socket)+len("/.s.PGSQL.5432.lock") > maxSocketPath || !acc.canReach(socket) {
+	if len(socket)+len("/"+lockName) > maxSocketPath || !acc.canReach(socket) {
 		sum := sha256.Sum256([]byte(dir))
 		socket = filepath.Join("/tmp", fmt.Sprintf("certsaas-pg-%d-%s", acc.uid, hex.EncodeToString(sum[:6])))
 	}
