@@ -30,7 +30,7 @@ const Superuser = "postgres"
 const (
 	port          = 5432 // names the socket file only; nothing listens on the network
 	lockName      = ".s.PGSQL.5432.lock"
-	maxSocketPath = 107  // sockaddr_un on Linux, without the final zero
+	maxSocketPath = 107 // sockaddr_un on Linux, without the final zero
 	pollEvery     = 5 * time.Millisecond
 	startLimit    = 60 * time.Second // crash recovery of a large WAL takes a while
 	stopLimit     = 20 * time.Second
