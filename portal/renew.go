@@ -51,9 +51,9 @@ func unknown(c *fiber.Ctx, err error) error {
 	return web.Render(c, fiber.StatusNotFound, renewUnknownPage())
 }
 
-// showDoor is the link's page. Who is logged in as the certificate's holder goes on at once.
+// showDoor is the link's page. Who is logged in as the certificate's holder goes on at once. The address is a secret that other
+// sites are not told (Referrer-Policy same-origin, as everywhere; no-referrer would blank the form's Origin as well).
 func (p *Portal) showDoor(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderReferrerPolicy, "no-referrer") // the address is a secret
 	l, v, err := p.door(c)
 	if err != nil {
 		return unknown(c, err)
