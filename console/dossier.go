@@ -132,7 +132,7 @@ func (k *Console) fill(ctx context.Context, tx *db.Tx, d *dossier) (err error) {
 	if d.Rounds, err = k.Reviews.Rounds(ctx, tx, id); err != nil {
 		return err
 	}
-	if d.Line, err = order.Timeline(ctx, tx, id); err != nil || k.Notify == nil {
+	if d.Line, err = k.Orders.Timeline(ctx, tx, id); err != nil || k.Notify == nil {
 		return err
 	}
 	d.Told, err = k.Notify.List(ctx, tx, id)

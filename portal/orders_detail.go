@@ -41,7 +41,7 @@ func (p *Portal) history(c *fiber.Ctx) (history, error) {
 		return h, err
 	}
 	err = p.DB.WithTenant(ctx, w.Tenant, func(ctx context.Context, tx *db.Tx) (err error) {
-		if h.Line, err = order.Timeline(ctx, tx, w.ID); err != nil {
+		if h.Line, err = p.Orders.Timeline(ctx, tx, w.ID); err != nil {
 			return err
 		}
 		if h.Items, err = order.Items(ctx, tx, w.ID); err != nil {

@@ -7,10 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/delivery"
 	"certsaas/core/order"
+	"certsaas/core/payment"
 	"certsaas/core/tenant"
 )
 
@@ -27,7 +30,7 @@ func (s *Service) params(ctx context.Context, tx *db.Tx, t *tenant.Tenant, p ten
 	case order.Reject:
 		v["reason"], err = s.reviewReason(ctx, tx, p, o, locale)
 	case order.RejectVoucher:
-		v["reason"], err = voucherReason(ctx, tx, o)
+		v["reason"], err = s.voucherReason(ctx, tx, o)
 	case order.Ship:
 		err = s.waybill(ctx, tx, o, locale, v)
 	case order.Installed:
@@ -66,11 +69,22 @@ func cut(text string, max int) string {
 	return string(r[:max-1]) + "…"
 }
 
-func voucherReason(ctx context.Context, tx *db.Tx, o order.Order) (string, error) {
+func (s *Service) voucherReason(ctx context.Context, tx *db.Tx, o order.Order) (string, error) {
+	var id uuid.UUID
 	var reason string
-	err := tx.QueryRow(ctx, `SELECT reason FROM vouchers WHERE tenant_id = $1 AND order_id = $2 AND state = 'rejected'
-		ORDER BY decided_at DESC LIMIT 1`, tx.Tenant(), o.ID).Scan(&reason)
-	if err != nil && !errors.Is(err, db.ErrNoRows) {
+	err := tx.QueryRow(ctx, `SELECT id, reason FROM vouchers WHERE tenant_id = $1 AND order_id = $2 AND state = 'rejected'
+		ORDER BY decided_at DESC LIMIT 1`, tx.Tenant(), o.ID).Scan(&id, &reason)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("notify: voucher: %w", err)
+	}
+	keys, err := s.Vault.Keys(ctx, tx, tx.Tenant())
+	if err == nil {
+		reason, err = keys.OpenText(payment.ReasonColumn, id, reason)
+	}
+	if err != nil {
 		return "", fmt.Errorf("notify: voucher: %w", err)
 	}
 	return cut(reason, longestReason), nil

@@ -15,7 +15,8 @@ import (
 )
 
 // Advance moves an order by one event: looks the edge up, asks whether the actor may, writes state, time line, audit
-// and outbox in the caller's transaction. detail holds reasons and ids, never personal data.
+// and outbox in the caller's transaction. detail holds ids and, as
+// "reason", words that a person wrote, which are sealed: they may name an account or another person.
 //
 // Errors: fault.Conflict when the state does not know the event, its guard forbids it, or somebody was faster;
 // fault.Denied, NotFound or Unauthenticated as core/authz says. o is updated in place.
@@ -159,7 +160,7 @@ func (s *Service) due(ctx context.Context, tx *db.Tx, o *Order, e Edge, p tenant
 	if p.Review.Policy == "B" {
 		policy = clock.PolicyB
 	}
-	past, err := Timeline(ctx, tx, o.ID)
+	past, err := s.Timeline(ctx, tx, o.ID)
 	if err != nil {
 		return err
 	}
@@ -208,12 +209,13 @@ func writeState(ctx context.Context, tx *db.Tx, seen Order, o *Order) error {
 // tell writes the time line, the audit entry and the outbox message of a step.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, t *tenant.Tenant, o Order, e Edge, detail map[string]any) error {
 	who := authz.From(ctx)
-	if detail == nil {
-		detail = map[string]any{}
+	id, detail, err := s.sealReason(ctx, tx, detail)
+	if err != nil {
+		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO order_events (tenant_id, id, order_id, at, event, from_state, to_state, actor_kind, actor_id, actor_name, detail)
+	_, err = tx.Exec(ctx, `INSERT INTO order_events (tenant_id, id, order_id, at, event, from_state, to_state, actor_kind, actor_id, actor_name, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		tx.Tenant(), db.NewID(), o.ID, tx.Now(), e.Event, e.From, e.To, string(who.Kind), nullable(who.ID), who.Name, detail)
+		tx.Tenant(), id, o.ID, tx.Now(), e.Event, e.From, e.To, string(who.Kind), nullable(who.ID), who.Name, detail)
 	if err != nil {
 		return fmt.Errorf("order: event: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -220,16 +221,41 @@ func withdrawItems(ctx context.Context, tx *db.Tx, id uuid.UUID, keep int) error
 	return nil
 }
 
+// reasonColumn is the vault's name of the words in a time line.
+const reasonColumn = "order_events.reason"
+
+// sealReason gives a new line of the time line its id and its detail, with the words of a person sealed.
+func (s *Service) sealReason(ctx context.Context, tx *db.Tx, detail map[string]any) (uuid.UUID, map[string]any, error) {
+	id, out := db.NewID(), map[string]any{}
+	maps.Copy(out, detail)
+	if words, ok := out["reason"].(string); ok {
+		keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
+		if err != nil {
+			return id, nil, err
+		}
+		out["reason"] = keys.SealText(reasonColumn, id, words)
+	}
+	return id, out, nil
+}
+
 // Timeline reads what happened to an order, oldest first.
-func Timeline(ctx context.Context, tx *db.Tx, id uuid.UUID) ([]TimelineEntry, error) {
-	rows, err := tx.Query(ctx, `SELECT at, event, from_state, to_state, actor_kind, actor_name, detail FROM order_events
-		WHERE tenant_id = $1 AND order_id = $2 ORDER BY at, id`, tx.Tenant(), id)
+func (s *Service) Timeline(ctx context.Context, tx *db.Tx, order uuid.UUID) ([]TimelineEntry, error) {
+	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `SELECT id, at, event, from_state, to_state, actor_kind, actor_name, detail FROM order_events
+		WHERE tenant_id = $1 AND order_id = $2 ORDER BY at, id`, tx.Tenant(), order)
 	if err != nil {
 		return nil, fmt.Errorf("order: time line: %w", err)
 	}
 	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (TimelineEntry, error) {
 		var e TimelineEntry
-		err := row.Scan(&e.At, &e.Event, &e.From, &e.To, &e.ActorKind, &e.ActorName, &e.Detail)
+		var id uuid.UUID
+		err := row.Scan(&id, &e.At, &e.Event, &e.From, &e.To, &e.ActorKind, &e.ActorName, &e.Detail)
+		if words, ok := e.Detail["reason"].(string); ok && err == nil {
+			e.Detail["reason"], err = keys.OpenText(reasonColumn, id, words)
+		}
 		return e, err
 	})
 	if err != nil {

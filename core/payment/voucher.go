@@ -220,7 +220,7 @@ func (s *Service) Confirm(ctx context.Context, tenantID, voucherID uuid.UUID, ba
 			now := tx.Now()
 			v.State, v.DecidedAt = VoucherConfirmed, &now
 		}
-		if err := decideVoucher(ctx, tx, v); err != nil {
+		if err := s.decideVoucher(ctx, tx, v); err != nil {
 			return err
 		}
 		entry := audit.Entry{Action: "voucher.confirm", Resource: "order/" + v.Order.String(), Detail: map[string]any{
@@ -269,7 +269,7 @@ func (s *Service) Reject(ctx context.Context, tenantID, voucherID uuid.UUID, rea
 		}
 		now := tx.Now()
 		v.State, v.Reason, v.DecidedBy, v.DecidedAt, v.BankTxnID = VoucherRejected, reason, authz.From(ctx).ID, &now, ""
-		if err := decideVoucher(ctx, tx, v); err != nil {
+		if err := s.decideVoucher(ctx, tx, v); err != nil {
 			return err
 		}
 		if err := markClosed(ctx, tx, p.ID, Closed, true); err != nil {

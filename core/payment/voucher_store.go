@@ -21,6 +21,9 @@ const payerColumn = "vouchers.payer"
 // nearPicture is the greatest Hamming distance of two perceptual hashes of one picture.
 const nearPicture = 4
 
+// ReasonColumn is the vault's name of the words a voucher was sent back with.
+const ReasonColumn = "vouchers.reason"
+
 // payer is the sealed part of a voucher.
 type payer struct {
 	Name   string `json:"name"`
@@ -79,9 +82,13 @@ func insertVoucher(ctx context.Context, tx *db.Tx, keys *vault.Keys, v Voucher) 
 // day is a date as the driver wants it.
 func day(d clock.Date) time.Time { return d.At(0, 0, time.UTC) }
 
-func decideVoucher(ctx context.Context, tx *db.Tx, v Voucher) error {
-	_, err := tx.Exec(ctx, `UPDATE vouchers SET state = $3, reason = $4, bank_txn_id = nullif($5, ''), decided_by = $6, seconded_by = $7, decided_at = $8
-		WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), v.ID, v.State, v.Reason, v.BankTxnID, optional(v.DecidedBy), optional(v.SecondedBy), v.DecidedAt)
+func (s *Service) decideVoucher(ctx context.Context, tx *db.Tx, v Voucher) error {
+	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE vouchers SET state = $3, reason = $4, bank_txn_id = nullif($5, ''), decided_by = $6, seconded_by = $7, decided_at = $8
+		WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), v.ID, v.State, keys.SealText(ReasonColumn, v.ID, v.Reason), v.BankTxnID, optional(v.DecidedBy), optional(v.SecondedBy), v.DecidedAt)
 	if err != nil {
 		return fmt.Errorf("payment: decide voucher: %w", err)
 	}
@@ -138,6 +145,9 @@ func (v sealedVoucher) open(keys *vault.Keys) (Voucher, error) {
 		return Voucher{}, fmt.Errorf("payment: open voucher: %w", err)
 	}
 	v.PayerName, v.PayerLast4, v.Remark = p.Name, p.Last4, p.Remark
+	if v.Reason, err = keys.OpenText(ReasonColumn, v.ID, v.Reason); err != nil {
+		return Voucher{}, fmt.Errorf("payment: open voucher: %w", err)
+	}
 	return v.Voucher, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -41,6 +43,31 @@ func (k *Keys) Seal(column string, row uuid.UUID, plain []byte) []byte {
 // Open decrypts what Seal made for the same tenant, column and row; anything else is ErrUnsealed.
 func (k *Keys) Open(column string, row uuid.UUID, sealed []byte) ([]byte, error) {
 	return open(k.aead, cellName(k.tenant, column, row), sealed)
+}
+
+// sealedText marks what SealText made.
+const sealedText = "sealed:"
+
+// SealText is Seal for words that are kept among others in a text or JSON value. Nothing stays nothing.
+func (k *Keys) SealText(column string, row uuid.UUID, plain string) string {
+	if plain == "" {
+		return ""
+	}
+	return sealedText + base64.StdEncoding.EncodeToString(k.Seal(column, row, []byte(plain)))
+}
+
+// OpenText is the words again; a text that SealText did not make is older than the seal and comes back as it is.
+func (k *Keys) OpenText(column string, row uuid.UUID, text string) (string, error) {
+	coded, ok := strings.CutPrefix(text, sealedText)
+	if !ok {
+		return text, nil
+	}
+	sealed, err := base64.StdEncoding.DecodeString(coded)
+	if err != nil {
+		return "", ErrUnsealed
+	}
+	plain, err := k.Open(column, row, sealed)
+	return string(plain), err
 }
 
 // Index is the blind index of a normalised value, 8 bytes: equal values of a tenant's column have equal indexes, and without the

@@ -169,3 +169,22 @@ func TestKeysOfRolledBackTransactionAreNotCached(t *testing.T) {
 		t.Error("a key that was never saved is in use")
 	}
 }
+
+// Words kept among others are sealed like a cell; what is older than the seal stays readable.
+func TestSealText(t *testing.T) {
+	t.Parallel()
+	d := coretest.DB(t)
+	k, row := keys(t, d, open(t, d, vault.Config{KEK: kekA}), db.NewID()), db.NewID()
+	sealed := k.SealText("order_events.reason", row, "请退到 6222020000000000000")
+	if got, err := k.OpenText("order_events.reason", row, sealed); err != nil || got != "请退到 6222020000000000000" || strings.Contains(sealed, "6222") {
+		t.Errorf("%q opens as %q, %v", sealed, got, err)
+	}
+	if _, err := k.OpenText("order_events.reason", db.NewID(), sealed); !errors.Is(err, vault.ErrUnsealed) {
+		t.Errorf("moved to another row: %v", err)
+	}
+	for _, plain := range []string{"", "older than the seal"} {
+		if got, err := k.OpenText("order_events.reason", row, plain); err != nil || got != plain || k.SealText("c", row, "") != "" {
+			t.Errorf("%q opens as %q, %v", plain, got, err)
+		}
+	}
+}
