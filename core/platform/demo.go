@@ -44,7 +44,7 @@ var DemoStaff = []struct{ Login, Name, Role string }{
 }
 
 // blankTokens are new keys for the producer's desk.
-var blankTokens = []string{"NEW-KEY-1", "NEW-KEY-2", "NEW-KEY-3"}
+var blankTokens = []string{"NEW-KEY-1", "NEW-KEY-2", "NEW-KEY-3", "NEW-KEY-4"}
 
 // DemoSecret is the TOTP secret of a demonstration log-in: known to everybody, so that a newcomer gets past the second factor.
 func DemoSecret(login string) string {

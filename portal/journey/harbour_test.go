@@ -91,10 +91,10 @@ func (w town) submitted(v *program.Visitor) {
 }
 
 // made has the producer write a key and gives the certificate in it.
-func (w town) made(number, token string) *x509.Certificate {
+func (w town) made(number, token string, wrong ...string) *x509.Certificate {
 	w.t.Helper()
 	producer := w.clerk("producer")
-	w.writeKey(producer, number, token)
+	w.writeKey(producer, number, token, wrong...)
 	producer.Close()
 	id, cert := w.one(token)
 	w.provesItself(token, id, cert)

@@ -13,14 +13,33 @@ import (
 	"certsaas/core/coretest/program/chromium"
 )
 
-// The house is one running program and one browser for all journeys: each journey has its own people.
+// The house is one running program and one browser for all journeys: each journey has its own people. Its log, at debug level,
+// and its temporary directory are kept for TestK1Canaries.
 var (
-	house = sync.OnceValues(func() (*program.Program, error) { return program.Open(program.Options{}) })
-	motor = sync.OnceValues(chromium.Open)
+	house  = sync.OnceValues(openHouse)
+	traces string // what the house leaves behind beside its data: log and temporary files
+	motor  = sync.OnceValues(chromium.Open)
 
 	mu     sync.Mutex
 	opened []interface{ Close() error } // to close at the end, last first
 )
+
+func openHouse() (*program.Program, error) {
+	dir, err := os.MkdirTemp("", "house-")
+	if err != nil {
+		return nil, err
+	}
+	traces = dir
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "certsaas.log"))
+	if err != nil {
+		return nil, err
+	}
+	opened = append(opened, log)
+	return program.Open(program.Options{Env: []string{"CERTSAAS_LOG_LEVEL=debug", "TMPDIR=" + filepath.Join(dir, "tmp")}, Log: log})
+}
 
 func TestMain(m *testing.M) {
 	slog.SetLogLoggerLevel(slog.LevelError) // refusals are what the matrix asks for
@@ -31,6 +50,7 @@ func TestMain(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
+	_ = os.RemoveAll(traces)
 	os.Exit(code)
 }
 

@@ -173,8 +173,9 @@ func (w town) uploadInvoice(number string) {
 // keys is the one PC that all keys of the demonstration are plugged into.
 var keys sync.Mutex
 
-// writeKey writes the certificate of an order into a blank key at the producer's desk, through the key agent.
-func (w town) writeKey(tab *chromium.Tab, number, token string) {
+// writeKey writes the certificate of an order into a blank key at the producer's desk, through the key agent; wrong PINs are
+// typed first.
+func (w town) writeKey(tab *chromium.Tab, number, token string, wrong ...string) {
 	w.t.Helper()
 	keys.Lock() // one PIN window at a time, as on one desk
 	defer keys.Unlock()
@@ -186,6 +187,9 @@ func (w town) writeKey(tab *chromium.Tab, number, token string) {
 	tab.Await("the agent asks for the PIN", `(document.querySelector("[data-pin]:not([hidden]) a") || {href: ""}).href.includes("/pin/")`)
 	pin := tab.NewTab(chromium.Desktop)
 	pin.Open(tab.Eval(`document.querySelector("[data-pin] a").href`))
+	for _, p := range wrong {
+		pin.Type("pin", p).PressAt("button[value=ok]").See("口令错误")
+	}
 	pin.Type("pin", bydPIN).PressAt("button[value=ok]").See("口令正确")
 	pin.Close()
 	tab.See("请发货")
