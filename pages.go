@@ -48,7 +48,7 @@ func (p *program) staffPages(srv *web.Server) *console.Console {
 	d := console.Deps{
 		DB: a.DB, Clock: a.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders,
 		Accounts: a.Accounts, Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance,
-		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
+		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Overdue: a.Overdue, Server: srv, HTTPS: p.cfg.Secure(), Demo: p.demo, Site: a.Sites.Portal,
 		Worries: p.watch.Worries, Jobs: p.jobs,
 	}
 	if p.demo {

@@ -27,6 +27,7 @@ import (
 	"certsaas/core/material"
 	"certsaas/core/notify"
 	"certsaas/core/order"
+	"certsaas/core/overdue"
 	"certsaas/core/payment"
 	"certsaas/core/reminder"
 	"certsaas/core/review"
@@ -61,6 +62,7 @@ type Deps struct {
 	Delivery  *delivery.Service
 	Invoices  *invoice.Service
 	Notify    *notify.Service
+	Overdue   *overdue.Service
 	Reminders *reminder.Service // nil: no pages about reminders
 	Server    *web.Server       // sets and ends the session cookie
 

@@ -84,7 +84,7 @@ func (k *Console) waiting(ctx context.Context) (map[string]order.Count, error) {
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, k.warned(ctx, out)
 }
 
 // sum counts invoices, those over their time, and finds the oldest.

@@ -56,8 +56,8 @@ func (k *Console) renderInvoices(c *fiber.Ctx, key string, list []invoice.Invoic
 		h := houseByID(all, x.Tenant)
 		due := ui.Cell{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(x.RequestedAt)))}
 		row := ui.Row{Href: href(h, x)}
-		if x.DueAt != nil {
-			tone, word := k.dueIn(p, *x.DueAt, now)
+		if at := k.invoiceDue(h, x); at != nil {
+			tone, word := k.dueIn(p, *at, now)
 			due, row.Tone = ui.Cell{Body: ui.Due(tone, word)}, lateOnly(tone)
 		}
 		row.Cells = []ui.Cell{{Text: x.OrderNumber, Mono: true}, {Body: mark(h)}, {Text: x.Header.Title, Sub: x.Header.TaxNo}, {Text: p.T("invoice.kind." + x.Kind)}, {Text: ui.Money(x.AmountFen)}, due}

@@ -77,7 +77,7 @@ func (k *Console) vouchers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p, now := web.Printer(c), k.Clock.Now()
+	p := web.Printer(c)
 	var rows []ui.Row
 	for _, v := range list {
 		h := houseByID(all, v.Tenant)
@@ -89,9 +89,9 @@ func (k *Console) vouchers(c *fiber.Ctx) error {
 		if len(v.Flags) > 0 {
 			flags = ui.Cell{Body: ui.Tag(ui.Warn, p.T("console.voucher.flags", "Count", len(v.Flags))), Sub: who.of(v.DecidedBy)}
 		}
-		rows = append(rows, ui.Row{Href: "/vouchers/" + h.Slug + "/" + v.ID.String(), Cells: []ui.Cell{
-			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(v.DueFen)}, {Text: ui.Money(v.AmountFen)}, flags,
-			{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(v.CreatedAt)))},
+		due, tone := k.dueCell(p, h, o, v.CreatedAt)
+		rows = append(rows, ui.Row{Href: "/vouchers/" + h.Slug + "/" + v.ID.String(), Tone: tone, Cells: []ui.Cell{
+			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(v.DueFen)}, {Text: ui.Money(v.AmountFen)}, flags, due,
 		}})
 	}
 	f, err := k.frame(c, p.T("console.desk.payment"), "/vouchers")
@@ -263,7 +263,7 @@ func (k *Console) refunds(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p, now := web.Printer(c), k.Clock.Now()
+	p := web.Printer(c)
 	var rows []ui.Row
 	for _, r := range list {
 		h := houseByID(all, r.Tenant)
@@ -271,10 +271,11 @@ func (k *Console) refunds(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, ui.Row{Href: "/refunds/" + h.Slug + "/" + r.ID.String(), Cells: []ui.Cell{
+		o.State = order.Refunding // money that came twice is sent back, too, while its order goes on
+		due, tone := k.dueCell(p, h, o, r.CreatedAt)
+		rows = append(rows, ui.Row{Href: "/refunds/" + h.Slug + "/" + r.ID.String(), Tone: tone, Cells: []ui.Cell{
 			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(r.AmountFen)}, {Text: p.T("payment.channel." + r.Channel)},
-			{Text: p.T("payment.cause." + string(r.Cause))}, {Body: ui.Tag(ui.Info, p.T("payment.refund."+string(r.State)))},
-			{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(r.CreatedAt)))},
+			{Text: p.T("payment.cause." + string(r.Cause))}, {Body: ui.Tag(ui.Info, p.T("payment.refund."+string(r.State)))}, due,
 		}})
 	}
 	f, err := k.frame(c, p.T("console.desk.refund"), "/refunds")

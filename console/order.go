@@ -139,7 +139,7 @@ func (k *Console) summary(c *fiber.Ctx, d *dossier, who names) []ui.Datum {
 		{Label: col("total"), Value: ui.Money(d.TotalFen)},
 	}
 	if waits(d.Order.State) {
-		tone, due := k.dueWord(p, d.Order, k.Clock.Now())
+		tone, due := k.due(p, d)
 		out = append(out, ui.Datum{Label: col("due"), Body: ui.Due(tone, due), Note: dateTime(d.DueAt)})
 	}
 	if d.Order.State == order.InReview && order.Claimed(d.Order, k.Clock.Now()) {

@@ -57,7 +57,7 @@ func (k *Console) renderProduction(c *fiber.Ctx, d *dossier, problem error) erro
 			}
 		}
 	}
-	v.DueTone, v.Due = k.dueWord(web.Printer(c), d.Order, k.Clock.Now())
+	v.DueTone, v.Due = k.due(web.Printer(c), d)
 	queue := "/queue/production"
 	if d.Order.State == order.AwaitingKey {
 		queue = "/queue/awaiting_key"

@@ -195,6 +195,10 @@ func (k *Console) rows(c *fiber.Ctx, list []order.Order, all []house) ([]orderRo
 	if err != nil {
 		return nil, err
 	}
+	since, err := k.since(c.UserContext(), list)
+	if err != nil {
+		return nil, err
+	}
 	p, now, locale := web.Printer(c), k.Clock.Now(), web.PageOf(c).Locale()
 	out := make([]orderRow, 0, len(list))
 	for _, o := range list {
@@ -210,7 +214,7 @@ func (k *Console) rows(c *fiber.Ctx, list []order.Order, all []house) ([]orderRo
 			r.Who = who.of(o.ClaimedBy)
 		}
 		if waits(o.State) {
-			r.DueTone, r.Due = k.dueWord(p, o, now)
+			r.DueTone, r.Due = k.dueWord(p, k.atDesk(h.Tenant, o, since[o.ID]), now)
 		}
 		out = append(out, r)
 	}

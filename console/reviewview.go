@@ -65,7 +65,7 @@ func (k *Console) reviewView(c *fiber.Ctx, d *dossier, typed review.Verdict) (*r
 	for _, r := range d.Item.Review.Reasons {
 		v.Reasons = append(v.Reasons, r.Text.In(d.Site.Languages()[0])) // the applicant reads it
 	}
-	v.DueTone, v.Due = k.dueWord(p, d.Order, k.Clock.Now())
+	v.DueTone, v.Due = k.due(p, d)
 	v.SecondLook = len(d.Rounds) > 0
 	v.Whole = c.Query("all") != "" || c.FormValue("all") != ""
 	k.lay(c, v)

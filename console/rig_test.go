@@ -76,7 +76,7 @@ func (r *rig) serve(t *testing.T) {
 	d := console.Deps{
 		DB: a.DB, Clock: r.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders, Accounts: a.Accounts,
 		Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery,
-		Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal, Worries: watch.Worries,
+		Invoices: a.Invoices, Notify: a.Notify, Overdue: a.Overdue, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal, Worries: watch.Worries,
 		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
 			s, err := watch.Look(ctx)
 			var out []console.JobHealth

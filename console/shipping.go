@@ -77,7 +77,7 @@ func (k *Console) shippingView(c *fiber.Ctx, d *dossier) *shippingView {
 	if v.Carrier == "" && len(v.Options) == 1 {
 		v.Carrier = v.Options[0].Value
 	}
-	v.DueTone, v.Due = k.dueWord(web.Printer(c), d.Order, k.Clock.Now())
+	v.DueTone, v.Due = k.due(web.Printer(c), d)
 	return v
 }
 

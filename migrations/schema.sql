@@ -123,6 +123,19 @@ CREATE TABLE public.crls (
     next_update timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.desk_warnings (
+    tenant_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    stage text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    warned_at timestamp with time zone NOT NULL,
+    mailbox text DEFAULT ''::text NOT NULL,
+    mailed_at timestamp with time zone,
+    ended_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.desk_warnings FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.files (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -631,6 +644,8 @@ ALTER TABLE ONLY public.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (tenant_id, name);
 ALTER TABLE ONLY public.crls
     ADD CONSTRAINT crls_pkey PRIMARY KEY (authority_id, number);
+ALTER TABLE ONLY public.desk_warnings
+    ADD CONSTRAINT desk_warnings_pkey PRIMARY KEY (tenant_id, order_id, stage, since);
 ALTER TABLE ONLY public.files
     ADD CONSTRAINT files_blob_key UNIQUE (tenant_id, blob_key);
 ALTER TABLE ONLY public.files
@@ -744,9 +759,11 @@ CREATE INDEX certificates_org_idx ON public.certificates USING btree (tenant_id,
 CREATE INDEX certificates_revoked_idx ON public.certificates USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 CREATE INDEX certificates_spki_idx ON public.certificates USING btree (tenant_id, spki_sha256);
 CREATE INDEX challenges_mobile_idx ON public.challenges USING btree (tenant_id, mobile_index, sent_at DESC);
+CREATE INDEX desk_warnings_open_idx ON public.desk_warnings USING btree (stage) WHERE (ended_at IS NULL);
 CREATE INDEX files_order_idx ON public.files USING btree (tenant_id, order_id, field);
 CREATE INDEX files_same_idx ON public.files USING btree (tenant_id, sha256);
 CREATE UNIQUE INDEX invoices_live_key ON public.invoices USING btree (tenant_id, order_id) WHERE (state <> 'withdrawn'::text);
+CREATE INDEX invoices_requested_idx ON public.invoices USING btree (requested_at) WHERE (state = 'requested'::text);
 CREATE INDEX issuance_intents_abandoned_idx ON public.issuance_intents USING btree (authority_id) WHERE (state = 'abandoned'::text);
 CREATE UNIQUE INDEX issuance_intents_open_key ON public.issuance_intents USING btree (tenant_id, item_id) WHERE (state = 'prepared'::text);
 CREATE UNIQUE INDEX letters_current_key ON public.letters USING btree (tenant_id, order_id) WHERE (voided_at IS NULL);
@@ -795,6 +812,8 @@ ALTER TABLE ONLY public.certificates
     ADD CONSTRAINT certificates_order_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
 ALTER TABLE ONLY public.crls
     ADD CONSTRAINT crls_authority_id_fkey FOREIGN KEY (authority_id) REFERENCES public.authorities(id);
+ALTER TABLE ONLY public.desk_warnings
+    ADD CONSTRAINT desk_warnings_order_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
 ALTER TABLE ONLY public.files
     ADD CONSTRAINT files_order_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
 ALTER TABLE ONLY public.invoices
@@ -863,6 +882,7 @@ ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.certificates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.challenges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.counters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.desk_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.files ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.issuance_intents ENABLE ROW LEVEL SECURITY;
@@ -891,6 +911,7 @@ CREATE POLICY system ON public.audit_seals TO certsaas_system, certsaas_ro USING
 CREATE POLICY system ON public.certificates TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.challenges TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.counters TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
+CREATE POLICY system ON public.desk_warnings TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.files TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.invoices TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.issuance_intents TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
@@ -923,6 +944,7 @@ CREATE POLICY tenant ON public.audit_seals TO certsaas_app USING ((tenant_id = (
 CREATE POLICY tenant ON public.certificates TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.challenges TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.counters TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.desk_warnings TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.files TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.invoices TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.issuance_intents TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
@@ -976,6 +998,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.counters TO certsaas_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.counters TO certsaas_system;
 GRANT SELECT ON TABLE public.counters TO certsaas_ro;
 GRANT SELECT,INSERT ON TABLE public.crls TO certsaas_system;
+GRANT SELECT,INSERT ON TABLE public.desk_warnings TO certsaas_app;
+GRANT SELECT,UPDATE ON TABLE public.desk_warnings TO certsaas_system;
+GRANT SELECT ON TABLE public.desk_warnings TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.files TO certsaas_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.files TO certsaas_system;
 GRANT SELECT ON TABLE public.files TO certsaas_ro;

@@ -55,6 +55,10 @@ func Jobs(p *platform.Platform) []Job {
 			r, err := p.Reminders.Send(ctx, batch)
 			return map[string]int{"sent": r.Sent, "retried": r.Retried, "next_contact": r.NextContact, "dropped": r.Dropped, "dead": r.Dead}, err
 		}},
+		{Name: "sla-warning", Every: 5 * time.Minute, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+			r, err := p.Overdue.Warn(ctx)
+			return map[string]int{"warned": r.Warned, "ended": r.Ended, "mailed": r.Mailed}, err
+		}},
 		counted("holiday-calendar", time.Hour, func(ctx context.Context) (int, error) { return p.Reminders.MissingCalendar(ctx), nil }),
 		counted("outbox-purge", time.Hour, func(ctx context.Context) (int, error) {
 			n, err := p.Outbox.Purge(ctx, 30*24*time.Hour)

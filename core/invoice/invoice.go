@@ -63,6 +63,7 @@ type Header struct {
 type Invoice struct {
 	Tenant, ID, Order uuid.UUID
 	OrderNumber       string
+	Product           string // of the order
 	Kind              string
 	State             State
 	Header            Header
@@ -247,7 +248,7 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, orderID uuid.UUID, f ma
 	return audit.Record(ctx, tx, audit.Entry{Action: "invoice.issued", Resource: "order/" + orderID.String(), Detail: map[string]any{"number": number}})
 }
 
-const columns = `i.tenant_id, i.id, i.order_id, o.number, i.kind, i.state, i.header_sealed, i.amount_fen, coalesce(i.number, ''), i.issued_on,
+const columns = `i.tenant_id, i.id, i.order_id, o.number, o.product, i.kind, i.state, i.header_sealed, i.amount_fen, coalesce(i.number, ''), i.issued_on,
 	i.file_id, i.requested_at, i.due_at, i.issued_at`
 
 // Of is the live invoice of an order; nil when there is none.
@@ -287,7 +288,7 @@ func (s *Service) query(ctx context.Context, tx *db.Tx, where string, args ...an
 	found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (row, error) {
 		var x row
 		var file *uuid.UUID
-		err := r.Scan(&x.inv.Tenant, &x.inv.ID, &x.inv.Order, &x.inv.OrderNumber, &x.inv.Kind, &x.inv.State, &x.sealed, &x.inv.AmountFen,
+		err := r.Scan(&x.inv.Tenant, &x.inv.ID, &x.inv.Order, &x.inv.OrderNumber, &x.inv.Product, &x.inv.Kind, &x.inv.State, &x.sealed, &x.inv.AmountFen,
 			&x.inv.Number, &x.inv.IssuedOn, &file, &x.inv.RequestedAt, &x.inv.DueAt, &x.inv.IssuedAt)
 		if file != nil {
 			x.inv.File = *file

@@ -31,6 +31,7 @@ import (
 	"certsaas/core/notify"
 	"certsaas/core/order"
 	"certsaas/core/outbox"
+	"certsaas/core/overdue"
 	"certsaas/core/payment"
 	"certsaas/core/payment/demopay"
 	"certsaas/core/reminder"
@@ -78,6 +79,7 @@ type Platform struct {
 	Invoices  *invoice.Service
 	Notify    *notify.Service
 	Reminders *reminder.Service
+	Overdue   *overdue.Service
 	Outbox    *outbox.Worker
 	Sealer    *audit.Sealer
 	DemoPay   *demopay.Provider // nil without Demo
@@ -223,6 +225,7 @@ func (p *Platform) messages() {
 		Shipments: p.Delivery, Texts: p.Bundle, Sender: p.Sender, Site: p.Sites.Portal})
 	p.Reminders = reminder.New(reminder.Deps{DB: p.DB, Clock: p.Clock, Vault: p.Vault, Authz: p.Authz, Calendar: p.Calendar, Tenants: p.Tenants, Accounts: p.Accounts,
 		Orders: p.Orders, Materials: p.Materials, Issuance: p.Issuance, Notify: p.Notify, Texts: p.Bundle, Site: p.Sites.Portal})
+	p.Overdue = overdue.New(overdue.Deps{DB: p.DB, Authz: p.Authz, Calendar: p.Calendar, Tenants: p.Tenants, Sender: p.Sender, Texts: p.Bundle, Console: p.Sites.Console()})
 	follow := map[string][]func(context.Context, uuid.UUID, uuid.UUID) error{
 		"order.submit":   {p.Reviews.Automatic},
 		"order.resubmit": {p.Reviews.Automatic},

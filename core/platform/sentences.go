@@ -19,6 +19,7 @@ import (
 	"certsaas/core/material"
 	"certsaas/core/notify"
 	"certsaas/core/order"
+	"certsaas/core/overdue"
 	"certsaas/core/payment"
 	"certsaas/core/reminder"
 	"certsaas/core/review"
@@ -33,7 +34,7 @@ import (
 func Sentences(pages ...fs.FS) (*i18n.Bundle, error) {
 	all := []fs.FS{
 		account.Messages, password.Messages, throttle.Messages, channel.Messages, authz.Messages, db.Messages, delivery.Messages, form.Messages, guide.Messages, invoice.Messages,
-		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, payment.Messages, reminder.Messages, review.Messages,
+		issuance.Messages, letter.Messages, material.Messages, notify.Messages, order.Messages, overdue.Messages, payment.Messages, reminder.Messages, review.Messages,
 		rules.Messages, staff.Messages, tenant.Messages, ui.Messages, web.Messages,
 	}
 	return i18n.New(append(all, pages...)...)

@@ -40,6 +40,7 @@ type Product struct {
 	Price       rules.Price         `yaml:"price"`
 	Eligibility rules.Eligibility   `yaml:"eligibility"`
 	Review      rules.Review        `yaml:"review"`
+	DeskDays    DeskDays            `yaml:"desk_days"`
 	Fulfilment  string              `yaml:"fulfilment" need:"yes" oneof:"install produce unlock none"`
 	Delivery    rules.Delivery      `yaml:"delivery"`
 	Inbound     Inbound             `yaml:"inbound"`
@@ -123,6 +124,17 @@ type Window struct {
 type Reminder struct {
 	Offsets  []int    `yaml:"offsets"`
 	Channels []string `yaml:"channels" oneof:"sms email"`
+}
+
+// DeskDays are the working days that each desk has from when an order comes to it until the close of office; 0: not watched.
+// What the applicant is promised in all is review.sla_workdays.
+type DeskDays struct {
+	Payment    int `yaml:"payment"` // checking a transfer
+	Review     int `yaml:"review"`
+	Production int `yaml:"production"`
+	Shipping   int `yaml:"shipping"`
+	Invoice    int `yaml:"invoice"` // from the request, where the invoice has no day of its own
+	Refund     int `yaml:"refund"`
 }
 
 // Issues tells whether the product ends with a certificate.

@@ -19,6 +19,7 @@ type Spec struct {
 	Operator  i18n.Text `yaml:"operator" need:"yes"`
 	Accounts  Accounts  `yaml:"accounts"`
 	Roster    Roster    `yaml:"roster"`
+	DeskMail  DeskMail  `yaml:"desk_mail"`
 	Banks     []Bank    `yaml:"banks"`
 	Products  []string  `yaml:"products" need:"yes"` // file names in products/, in the order shown
 	Demo      bool      `yaml:"demo"`
@@ -64,6 +65,14 @@ type Accounts struct {
 type Roster struct {
 	Enabled bool   `yaml:"enabled"`
 	By      string `yaml:"by"` // answer that is looked up: dealer_code, uscc, …
+}
+
+// DeskMail is where the operator's staff read that an order has lain with them too long: mailboxes of teams, not of persons.
+// An empty one gets nothing; the console shows it all the same.
+type DeskMail struct {
+	Reviewer string `yaml:"reviewer"`
+	Producer string `yaml:"producer"`
+	Finance  string `yaml:"finance"`
 }
 
 // Bank is an account that money is sent to.

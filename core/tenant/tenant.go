@@ -73,6 +73,9 @@ func (t *Tenant) Accounts() Accounts { return t.spec.Accounts }
 // Roster tells whether the tenant keeps a list of its dealers, and by which answer.
 func (t *Tenant) Roster() Roster { return t.spec.Roster }
 
+// DeskMail is where the staff who work on the tenant's orders read what is overdue.
+func (t *Tenant) DeskMail() DeskMail { return t.spec.DeskMail }
+
 // Listed tells whether a code is on the tenant's list of dealers; meaningful when Roster().Enabled.
 func (t *Tenant) Listed(code string) bool { return t.roster[code] }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"certsaas/core/identifier"
 	"certsaas/core/web/theme"
 )
 
@@ -99,6 +100,11 @@ func (v *validator) spec() {
 	}
 	if s.Roster.Enabled && s.Roster.By == "" {
 		v.bad("tenant.roster", "the roster does not say which answer it lists", "add by: with the key of a field, as in by: dealer_code")
+	}
+	for role, mail := range map[string]string{"reviewer": s.DeskMail.Reviewer, "producer": s.DeskMail.Producer, "finance": s.DeskMail.Finance} {
+		if mail != "" && !identifier.Email(mail).Accepted() {
+			v.bad("tenant.desk_mail."+role, fmt.Sprintf("%q is not an e-mail address", mail), "write the team's mailbox, as in review@example.com, or leave it out")
+		}
 	}
 	ids := map[string]string{}
 	for i, b := range s.Banks {

@@ -177,6 +177,12 @@ func (v *productValidator) review() {
 	if r.Mode == "auto_when_checks_pass" && r.Auto.Empty() {
 		v.bad(path, "no check decides that an order passes without a reviewer", "add auto: {fact: checks, is: passed}, or say mode: manual")
 	}
+	for desk, days := range map[string]int{"payment": v.p.DeskDays.Payment, "review": v.p.DeskDays.Review, "production": v.p.DeskDays.Production,
+		"shipping": v.p.DeskDays.Shipping, "invoice": v.p.DeskDays.Invoice, "refund": v.p.DeskDays.Refund} {
+		if days < 0 || days > 90 {
+			v.bad(v.at+".desk_days."+desk, fmt.Sprintf("%d working days are not possible", days), "choose 1 to 90, or 0 for a desk that is not watched")
+		}
+	}
 	if r.Mode == "" {
 		v.bad(path, "it is not said who reviews", "add mode: manual or mode: auto_when_checks_pass")
 	}

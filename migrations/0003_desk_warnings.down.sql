@@ -1,0 +1,4 @@
+BEGIN;
+DROP INDEX invoices_requested_idx;
+DROP TABLE desk_warnings;
+COMMIT;
