@@ -11,7 +11,6 @@ import (
 	"certsaas/core/fault"
 	"certsaas/core/form"
 	"certsaas/core/i18n"
-	"certsaas/core/order"
 	"certsaas/core/rules"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
@@ -89,42 +88,19 @@ func (p *Portal) showEntry(c *fiber.Ctx, item tenant.Product) error {
 	case slices.Contains(aboutOld, item.Service): // what is known of the key comes with the login
 		v.Login = "/login" + next
 	}
-	drafts, err := p.ownDrafts(c, item)
+	drafts, err := p.Orders.Drafts(c.UserContext(), t.ID(), item.Code)
 	if err != nil {
 		return err
 	}
 	if len(drafts) > 0 {
 		d := drafts[0]
-		w, err := p.dress(c.UserContext(), d)
+		w, err := p.place(c.UserContext(), d)
 		if err != nil {
 			return err
 		}
 		v.Resume, v.Draft = fillURL(d, firstStep(w)), say.T("portal.draft_of", "Number", d.Number, "Time", ui.DateTime(d.UpdatedAt))
 	}
 	return web.Render(c, fiber.StatusOK, entryPage(v))
-}
-
-// ownDrafts are the caller's unfinished orders of a product, the newest first.
-func (p *Portal) ownDrafts(c *fiber.Ctx, item tenant.Product) ([]order.Order, error) {
-	site := web.SiteOf(c)
-	all, err := p.Orders.Drafts(c.UserContext(), site.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	if id := who(c); id != uuid.Nil {
-		own, _, err := p.Orders.List(c.UserContext(), site.Tenant, order.Filter{Account: id, States: []order.State{order.Draft}, Product: item.Code})
-		if err != nil {
-			return nil, err
-		}
-		all = append(own, all...)
-	}
-	var out []order.Order
-	for _, o := range all {
-		if o.Product == item.Code {
-			out = append(out, o)
-		}
-	}
-	return out, nil
 }
 
 // card is a product in a few words, with what an order of one costs today.
@@ -137,7 +113,11 @@ func (p *Portal) card(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i
 	}
 	first := item.Form.Initial(form.Env{Now: p.Clock.Now()})
 	var low, high *rules.Quote
-	for _, state := range tenant.Facts["old_key"] { // what it costs may depend on the key the applicant holds
+	states := tenant.Facts["old_key"] // what it costs may depend on the key the applicant holds
+	if !t.Asks(item, "old_key") {
+		states = states[:1]
+	}
+	for _, state := range states {
 		q, err := p.Rules.Price(c.UserContext(), t.Case(item, first, map[string]string{"old_key": state}))
 		if err != nil {
 			continue // not sold in that case

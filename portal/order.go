@@ -31,15 +31,23 @@ func (p *Portal) open(ctx context.Context, tenantID, id uuid.UUID) (placed, erro
 	return p.dress(ctx, o)
 }
 
-// dress adds to an order, already shown to be the caller's, what its pages read.
-func (p *Portal) dress(ctx context.Context, o order.Order) (placed, error) {
-	w := placed{Order: o, Files: map[string]material.File{}}
-	var err error
+// place puts an order beside its release and product.
+func (p *Portal) place(ctx context.Context, o order.Order) (w placed, err error) {
+	w.Order, w.Files = o, map[string]material.File{}
 	if w.Site, err = p.Tenants.At(ctx, o.Tenant, o.Release); err != nil {
 		return w, err
 	}
 	w.Item, _ = w.Site.Product(o.Product)
-	err = p.DB.WithTenant(ctx, o.Tenant, func(ctx context.Context, tx *db.Tx) error {
+	return w, nil
+}
+
+// dress adds to an order, already shown to be the caller's, what its pages read.
+func (p *Portal) dress(ctx context.Context, o order.Order) (placed, error) {
+	w, err := p.place(ctx, o)
+	if err != nil {
+		return w, err
+	}
+	err = p.DB.ReadTenant(ctx, o.Tenant, func(ctx context.Context, tx *db.Tx) error {
 		if w.Facts, err = p.Orders.Facts(ctx, tx, o); err != nil {
 			return err
 		}

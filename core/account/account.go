@@ -129,33 +129,47 @@ func (s *Service) byMobile(ctx context.Context, tx *db.Tx, mobile string) (Accou
 	return a, hash, err
 }
 
-// read finds one account; where is a constant of this package.
+// columns are an account's row a, read into row.cells.
+const columns = `a.id, a.mobile_sealed, a.password_hash, a.created_at, a.last_login_at`
+
+type row struct {
+	id     uuid.UUID
+	sealed []byte
+	hash   *string
+	made   time.Time
+	login  *time.Time
+}
+
+func (r *row) cells() []any { return []any{&r.id, &r.sealed, &r.hash, &r.made, &r.login} }
+
+// unseal makes an account of its row.
+func (s *Service) unseal(ctx context.Context, tx *db.Tx, r row) (Account, error) {
+	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return Account{}, err
+	}
+	mobile, err := keys.Open(mobileColumn, r.id, r.sealed)
+	if err != nil {
+		return Account{}, fmt.Errorf("account: mobile: %w", err)
+	}
+	return Account{Tenant: tx.Tenant(), ID: r.id, Mobile: string(mobile), HasPassword: r.hash != nil, CreatedAt: r.made, LastLoginAt: r.login}, nil
+}
+
+// read finds one account and its password hash; where is a constant of this package.
 func (s *Service) read(ctx context.Context, tx *db.Tx, where string, arg any) (Account, string, error) {
-	a := Account{Tenant: tx.Tenant()}
-	var sealed []byte
-	var hash *string
-	err := tx.QueryRow(ctx, `SELECT a.id, a.mobile_sealed, a.password_hash, a.created_at, a.last_login_at FROM accounts a
-		WHERE a.tenant_id = $1 AND `+where, tx.Tenant(), arg).Scan(&a.ID, &sealed, &hash, &a.CreatedAt, &a.LastLoginAt)
+	var r row
+	err := tx.QueryRow(ctx, `SELECT `+columns+` FROM accounts a WHERE a.tenant_id = $1 AND `+where, tx.Tenant(), arg).Scan(r.cells()...)
 	if errors.Is(err, db.ErrNoRows) {
 		return Account{}, "", notFound()
 	}
 	if err != nil {
 		return Account{}, "", fmt.Errorf("account: read: %w", err)
 	}
-	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
-	if err != nil {
-		return Account{}, "", err
+	a, err := s.unseal(ctx, tx, r)
+	if err != nil || r.hash == nil {
+		return a, "", err
 	}
-	mobile, err := keys.Open(mobileColumn, a.ID, sealed)
-	if err != nil {
-		return Account{}, "", fmt.Errorf("account: mobile: %w", err)
-	}
-	a.Mobile = string(mobile)
-	if hash == nil {
-		return a, "", nil
-	}
-	a.HasPassword = true
-	return a, *hash, nil
+	return a, *r.hash, nil
 }
 
 func notFound() error { return fault.New(fault.NotFound, "account.none") }

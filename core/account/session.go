@@ -79,30 +79,40 @@ func (s *Service) Authenticate(ctx context.Context, tenant uuid.UUID, token stri
 		return Session{}, unknownSession()
 	}
 	var out Session
-	err := s.db.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
-		var id uuid.UUID
-		var seen time.Time
-		err := tx.QueryRow(ctx, `SELECT account_id, created_at, seen_at, expires_at FROM sessions
-			WHERE tenant_id = $1 AND id_hash = $2 AND revoked_at IS NULL AND expires_at > $3 AND seen_at > $4`,
-			tenant, hashToken(token), tx.Now(), tx.Now().Add(-IdleLimit)).Scan(&id, &out.CreatedAt, &seen, &out.ExpiresAt)
+	var seen, now time.Time
+	err := s.db.ReadTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) (err error) {
+		now = tx.Now()
+		var r row
+		err = tx.QueryRow(ctx, `SELECT s.created_at, s.seen_at, s.expires_at, `+columns+`
+			FROM sessions s JOIN accounts a ON a.tenant_id = s.tenant_id AND a.id = s.account_id
+			WHERE s.tenant_id = $1 AND s.id_hash = $2 AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.seen_at > $4`,
+			tenant, hashToken(token), now, now.Add(-IdleLimit)).Scan(append([]any{&out.CreatedAt, &seen, &out.ExpiresAt}, r.cells()...)...)
 		if errors.Is(err, db.ErrNoRows) {
 			return unknownSession()
 		}
 		if err != nil {
 			return fmt.Errorf("account: session: %w", err)
 		}
-		if tx.Now().Sub(seen) >= seenEvery {
-			if _, err := tx.Exec(ctx, `UPDATE sessions SET seen_at = $3 WHERE tenant_id = $1 AND id_hash = $2 AND seen_at < $3`, tenant, hashToken(token), tx.Now()); err != nil {
-				return fmt.Errorf("account: session: %w", err)
-			}
-		}
-		out.Account, err = s.Load(ctx, tx, id)
+		out.Account, err = s.unseal(ctx, tx, r)
 		return err
 	})
 	if err != nil {
 		return Session{}, err
 	}
-	return out, nil
+	if now.Sub(seen) >= seenEvery {
+		err = s.see(ctx, tenant, token)
+	}
+	return out, err
+}
+
+// see notes that a session was used.
+func (s *Service) see(ctx context.Context, tenant uuid.UUID, token string) error {
+	return s.db.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE sessions SET seen_at = $3 WHERE tenant_id = $1 AND id_hash = $2 AND seen_at < $3`, tenant, hashToken(token), tx.Now()); err != nil {
+			return fmt.Errorf("account: session: %w", err)
+		}
+		return nil
+	})
 }
 
 func unknownSession() error { return fault.New(fault.Unauthenticated, "account.needs_login") }

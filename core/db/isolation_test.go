@@ -74,8 +74,11 @@ func disturb(t *testing.T, d *db.DB, tenant uuid.UUID, name string) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	how := rand.N(6)
-	_ = d.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error { // the errors are the point
+	how, begin := rand.N(6), d.WithTenant
+	if how != 2 && rand.N(3) == 0 { // a statement time-out needs a transaction of several statements
+		begin = d.ReadTenant
+	}
+	_ = begin(ctx, tenant, func(ctx context.Context, tx *db.Tx) error { // the errors are the point
 		rows, err := tx.Query(ctx, "SELECT tenant_id FROM counters LIMIT 20")
 		if err != nil {
 			return err
@@ -111,6 +114,44 @@ func disturb(t *testing.T, d *db.DB, tenant uuid.UUID, name string) {
 		}
 		return addCounter(ctx, tx, tenant, name)
 	})
+}
+
+// Looking only: the tenant's own rows, statement by statement; whatever would change or lock something is refused.
+func TestReadTenant(t *testing.T) {
+	t.Parallel()
+	d := coretest.DB(t)
+	mine, other := db.NewID(), db.NewID()
+	for _, tenant := range []uuid.UUID{mine, other} {
+		if err := d.WithTenant(t.Context(), tenant, func(ctx context.Context, tx *db.Tx) error { return addCounter(ctx, tx, tenant, "seed") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := d.ReadTenant(t.Context(), mine, func(ctx context.Context, tx *db.Tx) error {
+		for range 2 {
+			if n, err := countCounters(ctx, tx); err != nil || n != 1 {
+				t.Errorf("%d rows, %v; want the tenant's one", n, err)
+			}
+		}
+		for _, sql := range []string{"UPDATE counters SET value = 2", "DELETE FROM counters", "SELECT FROM counters FOR UPDATE", "INSERT INTO counters (tenant_id, name, value) SELECT tenant_id, 'x', 1 FROM counters"} {
+			if _, err := tx.Exec(ctx, sql); err == nil || !strings.Contains(err.Error(), "read-only transaction") {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		if n, err := countCounters(ctx, tx); err != nil || n != 1 { // a refused statement spoils nothing
+			t.Errorf("afterwards %d rows, %v", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := d.ReadTenant(t.Context(), uuid.Nil, func(context.Context, *db.Tx) error { return nil }); err == nil {
+		t.Error("looked without a tenant")
+	}
+	err = d.WithTenant(t.Context(), mine, func(ctx context.Context, tx *db.Tx) error { return addCounter(ctx, tx, mine, "later") })
+	if err != nil {
+		t.Errorf("the connection stayed read-only: %v", err)
+	}
 }
 
 // TestWithoutTenant is T3: without a tenant there are no rows and no writes, on a fresh connection and on a used one.

@@ -28,8 +28,19 @@ var ErrNested = errors.New("db: transaction inside a transaction")
 type Tx struct {
 	conn   *pgxpool.Conn
 	tenant uuid.UUID
+	kind   kind
+	begun  bool // PostgreSQL has been told BEGIN
 	now    time.Time
 	after  []func()
+}
+
+// kind is how a transaction begins: the pool it takes its connection from, and what goes ahead of its first statement, in
+// the same message.
+type kind struct {
+	pool     func(*DB) *pgxpool.Pool
+	lead     string // a statement that says for whom; $1 is who
+	who      string // tenant's id, or component
+	readOnly bool   // each statement is a transaction of its own
 }
 
 type txKey struct{}
@@ -38,11 +49,14 @@ type txKey struct{}
 // back on an error or panic. fn runs again, up to five times, when PostgreSQL asks for it (serialisation failure,
 // deadlock): whatever it changes outside the database belongs into AfterCommit. Pass on the ctx fn is given.
 func (d *DB) WithTenant(ctx context.Context, tenant uuid.UUID, fn func(ctx context.Context, tx *Tx) error) error {
-	if tenant == uuid.Nil {
-		return errors.New("db: tenant transaction without a tenant")
-	}
-	// SET takes no parameters; uuid.String yields hexadecimal digits and hyphens only.
-	return d.run(ctx, d.app, tenant, "BEGIN; SET LOCAL app.tenant = '"+tenant.String()+"'", fn)
+	return d.run(ctx, tenant, kind{pool: appPool, lead: "SELECT set_config('app.tenant', $1, true)", who: tenant.String()}, fn)
+}
+
+// ReadTenant is WithTenant for looking only: each statement is its own transaction, asked and answered in one round trip, and
+// PostgreSQL refuses it if it would change or lock anything. Two statements may see different states, as they may in WithTenant.
+func (d *DB) ReadTenant(ctx context.Context, tenant uuid.UUID, fn func(ctx context.Context, tx *Tx) error) error {
+	return d.run(ctx, tenant, kind{pool: appPool, readOnly: true, who: tenant.String(),
+		lead: "SELECT set_config('app.tenant', $1, true), set_config('transaction_read_only', 'on', true)"}, fn)
 }
 
 var componentName = regexp.MustCompile(`^[a-z0-9][a-z0-9/_.-]{0,40}$`)
@@ -53,16 +67,23 @@ func (d *DB) WithSystem(ctx context.Context, component string, fn func(ctx conte
 	if !componentName.MatchString(component) {
 		return fmt.Errorf("db: bad component name %q", component)
 	}
-	return d.run(ctx, d.system, uuid.Nil, "BEGIN; SET LOCAL application_name = 'certsaas "+component+"'", fn)
+	return d.run(ctx, uuid.Nil, kind{pool: systemPool, lead: "SELECT set_config('application_name', $1, true)", who: "certsaas " + component}, fn)
 }
 
-func (d *DB) run(ctx context.Context, pool *pgxpool.Pool, tenant uuid.UUID, begin string, fn func(ctx context.Context, tx *Tx) error) error {
+func appPool(d *DB) *pgxpool.Pool    { return d.app }
+func systemPool(d *DB) *pgxpool.Pool { return d.system }
+
+func (d *DB) run(ctx context.Context, tenant uuid.UUID, k kind, fn func(ctx context.Context, tx *Tx) error) error {
 	if ctx.Value(txKey{}) != nil {
 		return ErrNested
 	}
+	pool := k.pool(d)
+	if pool == d.app && tenant == uuid.Nil {
+		return errors.New("db: tenant transaction without a tenant")
+	}
 	for attempt := 1; ; attempt++ {
-		tx := &Tx{tenant: tenant, now: d.clock.Now().UTC().Truncate(time.Microsecond)}
-		err := tx.attempt(context.WithValue(ctx, txKey{}, tx), pool, begin, fn)
+		tx := &Tx{tenant: tenant, kind: k, now: d.clock.Now().UTC().Truncate(time.Microsecond)}
+		err := tx.attempt(context.WithValue(ctx, txKey{}, tx), pool, fn)
 		if err == nil {
 			for _, f := range tx.after {
 				f()
@@ -81,32 +102,29 @@ func (d *DB) run(ctx context.Context, pool *pgxpool.Pool, tenant uuid.UUID, begi
 	}
 }
 
-// attempt is one try: begin, fn, commit; rolled back in every other case, a panic included.
-func (tx *Tx) attempt(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(ctx context.Context, tx *Tx) error) (err error) {
+// attempt is one try: fn, whose first statement begins, and commit; rolled back in every other case, a panic included.
+func (tx *Tx) attempt(ctx context.Context, pool *pgxpool.Pool, fn func(ctx context.Context, tx *Tx) error) (err error) {
 	tx.conn, err = pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("db: connect: %w", err)
 	}
 	defer tx.conn.Release()
-	if err := tx.simple(ctx, begin); err != nil {
-		return fmt.Errorf("db: begin: %w", err)
-	}
 	committed := false
 	defer func() {
-		if committed {
+		if committed || !tx.begun {
 			return
 		}
 		// the caller may be gone: roll back all the same, so that the connection can be used again
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
 		defer cancel()
-		if rbErr := tx.simple(ctx, "ROLLBACK"); rbErr != nil && !tx.conn.Conn().IsClosed() && err != nil {
+		if _, rbErr := tx.end(ctx, "ROLLBACK"); rbErr != nil && !tx.conn.Conn().IsClosed() && err != nil {
 			err = errors.Join(err, fmt.Errorf("db: rollback: %w", rbErr))
 		}
 	}()
-	if err := fn(ctx, tx); err != nil {
+	if err := fn(ctx, tx); err != nil || !tx.begun {
 		return err
 	}
-	tag, err := tx.commit(ctx)
+	tag, err := tx.end(ctx, "COMMIT")
 	if err != nil {
 		return fmt.Errorf("db: commit: %w", err)
 	}
@@ -117,35 +135,74 @@ func (tx *Tx) attempt(ctx context.Context, pool *pgxpool.Pool, begin string, fn 
 	return nil
 }
 
-// simple sends statements without parameters in one message, one round trip.
-func (tx *Tx) simple(ctx context.Context, sql string) error {
-	_, err := tx.conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
-	return err
-}
-
-func (tx *Tx) commit(ctx context.Context) (string, error) {
-	results, err := tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
+// end sends COMMIT or ROLLBACK and returns what PostgreSQL made of it.
+func (tx *Tx) end(ctx context.Context, sql string) (string, error) {
+	results, err := tx.conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	if err != nil {
 		return "", err
 	}
 	return results[0].CommandTag.String(), nil
 }
 
+// ahead sends a statement with what must go ahead of it, in one message, and reads the answers to the latter; nil when
+// nothing must. The statement's own answer is read from the result, which the caller closes.
+func (tx *Tx) ahead(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
+	if tx.begun {
+		return nil, nil
+	}
+	b := &pgx.Batch{}
+	if !tx.kind.readOnly {
+		b.Queue("BEGIN")
+		tx.begun = true
+	}
+	b.Queue(tx.kind.lead, tx.kind.who)
+	lead := b.Len()
+	b.Queue(sql, args...)
+	sent := tx.conn.SendBatch(ctx, b)
+	for range lead {
+		if _, err := sent.Exec(); err != nil {
+			return nil, errors.Join(err, sent.Close())
+		}
+	}
+	return sent, nil
+}
+
 // Exec runs a statement.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	tag, err := tx.conn.Exec(ctx, sql, args...)
-	return tag, Fault(err)
+	sent, err := tx.ahead(ctx, sql, args)
+	switch {
+	case err != nil:
+		return pgconn.CommandTag{}, Fault(err)
+	case sent == nil:
+		tag, err := tx.conn.Exec(ctx, sql, args...)
+		return tag, Fault(err)
+	}
+	tag, err := sent.Exec()
+	return tag, Fault(errors.Join(err, sent.Close()))
 }
 
 // Query runs a statement that answers rows; close them, or read them to the end, before the next statement.
 func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	got, err := tx.conn.Query(ctx, sql, args...)
-	return rows{got}, Fault(err)
+	sent, err := tx.ahead(ctx, sql, args)
+	switch {
+	case err != nil:
+		return nil, Fault(err)
+	case sent == nil:
+		got, err := tx.conn.Query(ctx, sql, args...)
+		return &rows{Rows: got}, Fault(err)
+	}
+	got, err := sent.Query()
+	r := &rows{Rows: got, sent: sent}
+	if err != nil {
+		r.Close()
+	}
+	return r, Fault(err)
 }
 
 // QueryRow runs a statement that answers at most one row; Scan answers ErrNoRows when there is none.
 func (tx *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return row{tx.conn.QueryRow(ctx, sql, args...)}
+	got, err := tx.Query(ctx, sql, args...)
+	return row{got, err}
 }
 
 // Now is the time of this transaction, UTC, in whole microseconds as PostgreSQL keeps it: the same for everything it writes.
@@ -157,15 +214,59 @@ func (tx *Tx) Tenant() uuid.UUID { return tx.tenant }
 // AfterCommit has f run once, after a successful commit only, in the caller's goroutine.
 func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
 
-// rows and row give errors that show late the same faults as Exec.
-type rows struct{ pgx.Rows }
+// rows and row give errors that show late the same faults as Exec. The first statement's rows end the message they came in.
+type rows struct {
+	pgx.Rows
+	sent   pgx.BatchResults
+	failed error // from closing sent
+}
 
-func (r rows) Err() error             { return Fault(r.Rows.Err()) }
-func (r rows) Scan(dest ...any) error { return Fault(r.Rows.Scan(dest...)) }
+func (r *rows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
 
-type row struct{ inner pgx.Row }
+func (r *rows) Close() {
+	r.Rows.Close()
+	if r.sent != nil {
+		r.failed, r.sent = r.sent.Close(), nil
+	}
+}
 
-func (r row) Scan(dest ...any) error { return Fault(r.inner.Scan(dest...)) }
+func (r *rows) Err() error {
+	if err := r.Rows.Err(); err != nil {
+		return Fault(err)
+	}
+	return Fault(r.failed)
+}
+
+func (r *rows) Scan(dest ...any) error { return Fault(r.Rows.Scan(dest...)) }
+
+type row struct {
+	rows pgx.Rows
+	err  error
+}
+
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return ErrNoRows
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}
 
 // collides reports whether PostgreSQL undid the transaction because of others and it may simply be tried again: a serialisation failure, a
 // deadlock, or a statement prepared before somebody migrated the schema.

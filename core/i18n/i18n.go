@@ -38,6 +38,7 @@ func Locales() []string { return []string{ZH, EN} }
 type Bundle struct {
 	localizers map[string]*i18n.Localizer
 	ids        map[string]map[string]bool // locale → id → present
+	plain      map[string]string          // "locale id" → a sentence without placeholders: most are, and need no template
 	missing    sync.Map                   // "locale id" → struct{}: logged already
 }
 
@@ -47,7 +48,7 @@ type Bundle struct {
 func New(fsys ...fs.FS) (*Bundle, error) {
 	raw := i18n.NewBundle(language.MustParse(Default))
 	raw.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	b := &Bundle{localizers: map[string]*i18n.Localizer{}, ids: map[string]map[string]bool{}}
+	b := &Bundle{localizers: map[string]*i18n.Localizer{}, ids: map[string]map[string]bool{}, plain: map[string]string{}}
 	for _, l := range Locales() {
 		b.ids[l] = map[string]bool{}
 	}
@@ -90,6 +91,9 @@ func (b *Bundle) add(raw *i18n.Bundle, name, locale string, body []byte) error {
 			return fmt.Errorf("i18n: %s: message %q is written twice", name, m.ID)
 		}
 		seen[m.ID] = true
+		if m.Other != "" && !strings.Contains(m.Other, "{{") {
+			b.plain[locale+" "+m.ID] = m.Other
+		}
 	}
 	return nil
 }
@@ -135,8 +139,12 @@ func (b *Bundle) Format(locale, id string, args map[string]any) string {
 			return id
 		}
 	}
+	n, counted := args["Count"]
+	if text, ok := b.plain[locale+" "+id]; ok && !counted {
+		return text
+	}
 	cfg := &i18n.LocalizeConfig{MessageID: id, TemplateData: args}
-	if n, ok := args["Count"]; ok {
+	if counted {
 		cfg.PluralCount = n
 	}
 	// Localize may return text and an error together (nicksnyder/go-i18n#234); the text wins.

@@ -60,7 +60,7 @@ type Scan struct {
 func (s *Service) Register(orders *order.Service, materials *material.Service) {
 	materials.InspectWith(s.inspect)
 	orders.RequireOnSubmit(s.unchanged)
-	orders.LearnFrom(s.facts)
+	orders.LearnFrom(s.facts, "letter_qr")
 }
 
 // inspect reads the code of a letter's scan; see material.Inspector.

@@ -12,7 +12,7 @@ import (
 // Register makes handing an order in depend on its files.
 func (s *Service) Register(orders *order.Service) {
 	orders.RequireOnSubmit(s.complete)
-	orders.LearnFrom(s.facts)
+	orders.LearnFrom(s.facts, "checks")
 }
 
 // facts tells the rules whether the automatic look found nothing to say about any picture of the order.

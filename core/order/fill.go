@@ -48,7 +48,7 @@ func (s *Service) SaveStep(ctx context.Context, tenantID, id uuid.UUID, step str
 			o.SavedStep = step
 		}
 		if o.repriced() {
-			if err := s.price(ctx, tx, &o, t, p); err != nil {
+			if err := s.quote(ctx, &o, t, p, facts); err != nil {
 				return err
 			}
 		}

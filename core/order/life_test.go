@@ -201,10 +201,10 @@ func TestVisitor(t *testing.T) {
 		t.Fatal(err)
 	}
 	o = b.Fill(visitor, o, nil)
-	if d, err := b.Orders.Drafts(visitor, b.ID); err != nil || len(d) != 1 || d[0].ID != o.ID {
+	if d, err := b.Orders.Drafts(visitor, b.ID, o.Product); err != nil || len(d) != 1 || d[0].ID != o.ID {
 		t.Errorf("drafts %v, %v", d, err)
 	}
-	if d, _ := b.Orders.Drafts(other, b.ID); len(d) != 0 {
+	if d, _ := b.Orders.Drafts(other, b.ID, o.Product); len(d) != 0 {
 		t.Error("another browser sees the draft")
 	}
 	_, err = b.Orders.Find(other, b.ID, o.ID)
@@ -216,6 +216,16 @@ func TestVisitor(t *testing.T) {
 	o, err = b.Orders.Submit(visitor, b.ID, o.ID, order.Submission{Agreed: "service", Account: b.Account})
 	if err != nil || o.Account != b.Account {
 		t.Fatalf("%v, account %s", err, o.Account)
+	}
+	mine, err := b.Orders.Start(b.Dealer, order.Begin{Tenant: b.Tenant, Product: b.Product(platformtest.Renew)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := b.Orders.Drafts(b.Dealer, b.ID, mine.Product); err != nil || len(d) != 1 || d[0].ID != mine.ID {
+		t.Errorf("the dealer's drafts %v, %v", d, err)
+	}
+	if d, _ := b.Orders.Drafts(b.Stranger, b.ID, mine.Product); len(d) != 0 {
+		t.Error("another dealer sees the draft")
 	}
 	_, err = b.Orders.Find(visitor, b.ID, o.ID)
 	is(t, "the browser alone, afterwards", err, fault.Unauthenticated)

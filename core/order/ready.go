@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"certsaas/core/authz"
 	"certsaas/core/db"
 	"certsaas/core/tenant"
 )
@@ -27,16 +28,20 @@ func (s *Service) Ready(ctx context.Context, tenantID, id uuid.UUID) (Order, err
 	return o, err
 }
 
-// Drafts lists the drafts that the browser in ctx began without a login, the newest first.
-func (s *Service) Drafts(ctx context.Context, tenantID uuid.UUID) ([]Order, error) {
-	hash := visitorFrom(ctx)
-	if len(hash) == 0 {
+// Drafts lists the caller's unfinished orders of a product, the newest first: his account's, and those that the browser in
+// ctx began without a login.
+func (s *Service) Drafts(ctx context.Context, tenantID uuid.UUID, product string) ([]Order, error) {
+	hash, who := visitorFrom(ctx), authz.From(ctx)
+	if who.Kind != authz.Dealer || who.Tenant != tenantID {
+		who.ID = uuid.Nil
+	}
+	if len(hash) == 0 && who.ID == uuid.Nil {
 		return nil, nil
 	}
 	var list []Order
-	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+columns+` FROM orders o WHERE o.tenant_id = $1 AND o.visitor_hash = $2 AND o.account_id IS NULL
-			AND o.state = 'draft' ORDER BY o.updated_at DESC LIMIT 20`, tx.Tenant(), hash)
+	err := s.db.ReadTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+columns+` FROM orders o WHERE o.tenant_id = $1 AND o.state = 'draft' AND o.product = $2
+			AND (o.account_id = $3 OR o.visitor_hash = $4 AND o.account_id IS NULL) ORDER BY o.updated_at DESC LIMIT 20`, tx.Tenant(), product, nullable(who.ID), hash)
 		if err != nil {
 			return fmt.Errorf("order: drafts: %w", err)
 		}

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -52,7 +53,13 @@ type Service struct {
 	authz    *authz.Authorizer
 	calendar *clock.Calendar
 	checks   []Check
-	facters  []FactSource
+	facters  []facter
+}
+
+// facter is a source and the facts it knows.
+type facter struct {
+	of    FactSource
+	names []string
 }
 
 // New makes a Service. Register the checks and facts of later slices before it is used.
@@ -63,8 +70,10 @@ func New(d Deps) *Service {
 // RequireOnSubmit adds a condition for handing orders in.
 func (s *Service) RequireOnSubmit(c Check) { s.checks = append(s.checks, c) }
 
-// LearnFrom adds a source of facts for the rules.
-func (s *Service) LearnFrom(f FactSource) { s.facters = append(s.facters, f) }
+// LearnFrom adds a source of facts for the rules: the facts of these names.
+func (s *Service) LearnFrom(f FactSource, names ...string) {
+	s.facters = append(s.facters, facter{f, names})
+}
 
 type visitorKey struct{}
 
@@ -136,6 +145,11 @@ func (s *Service) price(ctx context.Context, tx *db.Tx, o *Order, t *tenant.Tena
 	if err != nil {
 		return err
 	}
+	return s.quote(ctx, o, t, p, facts)
+}
+
+// quote is price with the facts at hand.
+func (s *Service) quote(ctx context.Context, o *Order, t *tenant.Tenant, p tenant.Product, facts map[string]string) error {
 	c := t.Case(p, o.Answers, facts)
 	o.TermYears, o.Quantity = max(c.TermYears, 0), max(c.Quantity, 1)
 	q, err := s.rules.Price(ctx, c)
@@ -146,11 +160,18 @@ func (s *Service) price(ctx context.Context, tx *db.Tx, o *Order, t *tenant.Tena
 	return nil
 }
 
-// Facts is what every fact source knows about an order besides its answers.
+// Facts is what is known about an order besides its answers, as far as its product asks for it.
 func (s *Service) Facts(ctx context.Context, tx *db.Tx, o Order) (map[string]string, error) {
+	t, p, err := s.Product(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	all := map[string]string{}
 	for _, f := range s.facters {
-		facts, err := f(ctx, tx, o)
+		if !slices.ContainsFunc(f.names, func(name string) bool { return t.Asks(p, name) }) {
+			continue
+		}
+		facts, err := f.of(ctx, tx, o)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +185,7 @@ func (s *Service) Facts(ctx context.Context, tx *db.Tx, o Order) (map[string]str
 // Find reads an order of a tenant for a caller who may see it.
 func (s *Service) Find(ctx context.Context, tenantID, id uuid.UUID) (Order, error) {
 	var o Order
-	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
+	err := s.db.ReadTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) (err error) {
 		o, err = s.Load(ctx, tx, id)
 		return err
 	})

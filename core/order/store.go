@@ -88,10 +88,6 @@ func (s *Service) LoadForUpdate(ctx context.Context, tx *db.Tx, id uuid.UUID) (O
 }
 
 func (s *Service) load(ctx context.Context, tx *db.Tx, id uuid.UUID, lock string) (Order, error) {
-	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
-	if err != nil {
-		return Order{}, err
-	}
 	row := tx.QueryRow(ctx, `SELECT `+columns+` FROM orders o WHERE o.tenant_id = $1 AND o.id = $2`+lock, tx.Tenant(), id)
 	o, sealed, err := scan(row)
 	if errors.Is(err, db.ErrNoRows) {
@@ -99,6 +95,10 @@ func (s *Service) load(ctx context.Context, tx *db.Tx, id uuid.UUID, lock string
 	}
 	if err != nil {
 		return Order{}, fmt.Errorf("order: find: %w", err)
+	}
+	keys, err := s.vault.Keys(ctx, tx, tx.Tenant())
+	if err != nil {
+		return Order{}, err
 	}
 	return o, unseal(keys, &o, sealed)
 }

@@ -215,7 +215,7 @@ func (p *Platform) certificates(ctx context.Context) error {
 	}
 	p.Issuance = issuance.New(issuance.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, CA: p.CA,
 		Key: key, Issuer: p.Sites.Platform(), CRLBase: base})
-	p.Orders.LearnFrom(p.Issuance.OldKey)
+	p.Orders.LearnFrom(p.Issuance.OldKey, "old_key", "old_key_late")
 	return nil
 }
 

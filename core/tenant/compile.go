@@ -49,6 +49,7 @@ func compile(def Definition, release int) (*Tenant, Problems) {
 	for _, file := range doc.Tenant.Products {
 		p := doc.Products[file]
 		settle(&p)
+		p.asks = asksOf(p)
 		doc.Products[file] = p
 		t.products[p.Code] = p
 		t.codes = append(t.codes, p.Code)

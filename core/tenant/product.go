@@ -52,6 +52,8 @@ type Product struct {
 	Notify      map[string][]string `yaml:"notify"` // event → channels (sms, email)
 	Notices     []Notice            `yaml:"notices"`
 	Guide       []Section           `yaml:"guide"`
+
+	asks map[string]bool // facts that something of the product depends on
 }
 
 // Term is the choice of years (req B18 K7). Empty for a service without a new term.

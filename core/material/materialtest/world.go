@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,8 @@ func (w *World) install(t testing.TB, slug string) {
 	if err := ps.Err(); err != nil {
 		t.Fatal(err)
 	}
+	// products that may pass without a reviewer, as far as their pictures go: the rules are told what the automatic look found
+	def.Base["product.yaml"] = strings.Replace(def.Base["product.yaml"], "mode: manual", "mode: auto_when_checks_pass\n  auto: {fact: checks, is: passed}", 1)
 	registry := tenant.NewRegistry(w.DB, w.Clock, "localhost")
 	sys := authz.WithPrincipal(t.Context(), authz.System("test/install"))
 	done, err := tenant.NewStore(w.DB, w.Authz, registry).Install(sys, def)
