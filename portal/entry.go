@@ -64,22 +64,10 @@ func entryPath(item tenant.Product) string {
 // showEntry is a product's first page: who it is for, what it costs, what to have at hand, how it goes, one button.
 func (p *Portal) showEntry(c *fiber.Ctx, item tenant.Product) error {
 	t, say := tenantOf(web.SiteOf(c)), web.Printer(c)
-	card, err := p.card(c, t, item, say)
+	v, err := tenant.Derive(t, "portal/entry/"+item.Code+"/"+say.Locale(), func() (entryView, error) { return p.entryOf(c, t, item, say) })
 	if err != nil {
 		return err
 	}
-	l := say.Locale()
-	v := entryView{Card: card, Kicker: t.Theme().Greeting.In(l), Lead: t.Theme().Lead.In(l), Audience: item.Audience.In(l),
-		Have: atHand(t, item, say), Journey: journey(item, "", say), Guide: "/guide/" + url.PathEscape(item.Code), Code: item.Code}
-	for _, tip := range item.Tips {
-		v.Tips = append(v.Tips, tip.In(l))
-	}
-	for _, key := range item.Eligibility.Confirm {
-		if fd, ok := item.Form.Field(key); ok {
-			v.Conditions = append(v.Conditions, fd.Label.In(l))
-		}
-	}
-	v.Facts = entryFacts(t, item, say)
 	next := "?next=" + url.QueryEscape(entryPath(item))
 	switch {
 	case who(c) != uuid.Nil:
@@ -103,8 +91,33 @@ func (p *Portal) showEntry(c *fiber.Ctx, item tenant.Product) error {
 	return web.Render(c, fiber.StatusOK, entryPage(v))
 }
 
-// card is a product in a few words, with what an order of one costs today.
+// entryOf is the page as far as it is the same for every reader.
+func (p *Portal) entryOf(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i18n.Printer) (entryView, error) {
+	card, err := p.card(c, t, item, say)
+	if err != nil {
+		return entryView{}, err
+	}
+	l := say.Locale()
+	v := entryView{Card: card, Kicker: t.Theme().Greeting.In(l), Lead: t.Theme().Lead.In(l), Audience: item.Audience.In(l),
+		Have: atHand(t, item, say), Journey: journey(item, "", say), Guide: "/guide/" + url.PathEscape(item.Code), Code: item.Code}
+	for _, tip := range item.Tips {
+		v.Tips = append(v.Tips, tip.In(l))
+	}
+	for _, key := range item.Eligibility.Confirm {
+		if fd, ok := item.Form.Field(key); ok {
+			v.Conditions = append(v.Conditions, fd.Label.In(l))
+		}
+	}
+	v.Facts = entryFacts(t, item, say)
+	return v, nil
+}
+
+// card is a product in a few words, with what an order of one costs.
 func (p *Portal) card(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i18n.Printer) (productCard, error) {
+	return tenant.Derive(t, "portal/card/"+item.Code+"/"+say.Locale(), func() (productCard, error) { return p.cardOf(c, t, item, say) })
+}
+
+func (p *Portal) cardOf(c *fiber.Ctx, t *tenant.Tenant, item tenant.Product, say i18n.Printer) (productCard, error) {
 	l := say.Locale()
 	v := productCard{Name: item.Name.In(l), Summary: item.Summary.In(l), Href: entryPath(item)}
 	if item.Free() {

@@ -8,6 +8,7 @@ package tenant
 
 import (
 	"maps"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -32,6 +33,22 @@ type Tenant struct {
 	assets     map[string][]byte
 	roster     map[string]bool
 	module     *rules.Module
+	derived    sync.Map // what Derive made, by key
+}
+
+// Derive is what follows from the release alone, made once: a view of a product, say. The key names who derives what
+// ("portal/entry/<code>/<locale>"); keys are few. An error is not kept.
+func Derive[T any](t *Tenant, key string, derive func() (T, error)) (T, error) {
+	if v, ok := t.derived.Load(key); ok {
+		if known, ok := v.(T); ok {
+			return known, nil
+		}
+	}
+	v, err := derive()
+	if err == nil {
+		t.derived.Store(key, v)
+	}
+	return v, err
 }
 
 // ID is stable: version 5 of the slug in our own name space.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -72,13 +71,13 @@ func Render(c *fiber.Ctx, status int, component templ.Component) error {
 	if !partial(c) {
 		p.Flash = append(p.Flash, s.takeFlash(c)...)
 	}
-	var b bytes.Buffer
-	if err := component.Render(ui.With(c.UserContext(), p), &b); err != nil {
+	if err := component.Render(ui.With(c.UserContext(), p), c.Response().BodyWriter()); err != nil {
+		c.Response().ResetBody()
 		return fmt.Errorf("web: render: %w", err)
 	}
 	c.Status(status)
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.Send(b.Bytes())
+	return nil
 }
 
 // partial reports whether a script asked for a part of a page.
