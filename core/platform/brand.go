@@ -26,9 +26,6 @@ func brandOf(t *tenant.Tenant) (*ui.Brand, error) {
 	}
 	logo, _ := t.Asset(th.Wordmark)
 	key, _ := t.Asset(th.Illustration)
-	tinted := func(svg []byte, colour string) []byte {
-		return bytes.ReplaceAll(svg, []byte("currentColor"), []byte(colour))
-	}
 	b := &ui.Brand{
 		Slug: t.Slug(), Name: t.Names().Platform, Greeting: th.Greeting, Operator: th.ServedBy, Theme: look,
 		Logo: tinted(logo, th.Brand), LogoOnDeep: tinted(logo, "#ffffff"), KeyArt: tinted(key, th.Brand),

@@ -3,7 +3,6 @@ package platform
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"certsaas/config"
 	"certsaas/core/tenant"
@@ -16,8 +15,6 @@ type Sites struct {
 	config  config.Config
 	tenants *tenant.Registry
 	own     *ui.Brand
-	mu      sync.Mutex
-	portals map[string]*web.Site // tenant slug and digest → site
 }
 
 func newSites(c config.Config, reg *tenant.Registry) (*Sites, error) {
@@ -25,7 +22,7 @@ func newSites(c config.Config, reg *tenant.Registry) (*Sites, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sites{config: c, tenants: reg, own: own, portals: map[string]*web.Site{}}, nil
+	return &Sites{config: c, tenants: reg, own: own}, nil
 }
 
 // Platform is the platform's own origin: scheme, host and port, without a slash at the end.
@@ -60,22 +57,11 @@ func (s *Sites) portal(ctx context.Context, host string) (*web.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := t.Slug() + " " + t.Digest()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if site, ok := s.portals[key]; ok {
-		return site, nil
-	}
-	brand, err := brandOf(t)
-	if err != nil {
-		return nil, err
-	}
-	site := &web.Site{Side: web.Portal, Tenant: t.ID(), Brand: brand, Value: t}
-	for k := range s.portals { // one site per tenant: a new release takes the old one's place
-		if strings.HasPrefix(k, t.Slug()+" ") {
-			delete(s.portals, k)
+	return tenant.Derive(t, "platform/site", func() (*web.Site, error) {
+		brand, err := brandOf(t)
+		if err != nil {
+			return nil, err
 		}
-	}
-	s.portals[key] = site
-	return site, nil
+		return &web.Site{Side: web.Portal, Tenant: t.ID(), Brand: brand, Value: t}, nil
+	})
 }

@@ -160,17 +160,14 @@ func settle(p *Product) {
 	if p.Certificate.Profile.ValidityYears == 0 {
 		p.Certificate.Profile.ValidityYears = max(p.Term.Default, 1)
 	}
-	groups := make([]form.Group, len(p.Form.Groups))
+	p.Form.Groups = slices.Clone(p.Form.Groups)
 	for i, g := range p.Form.Groups {
-		fields := make([]form.Field, len(g.Fields))
-		for j, fd := range g.Fields {
-			settleField(&fd, p)
-			fields[j] = fd
+		list := slices.Clone(g.Fields)
+		for j := range list {
+			settleField(&list[j], p)
 		}
-		g.Fields = fields
-		groups[i] = g
+		p.Form.Groups[i].Fields = sharedFields(list)
 	}
-	p.Form.Groups = groups
 }
 
 func settleField(fd *form.Field, p *Product) {

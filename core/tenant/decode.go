@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"certsaas/core/i18n"
@@ -136,37 +135,7 @@ func (d *decoder) text(n *node, v reflect.Value, path string) {
 		}
 	}
 	d.samePlaceholders(n, t, path)
-	v.Set(reflect.ValueOf(shared(t)))
-}
-
-// maxShared bounds what sharedTexts remembers: a few hundred different texts come with the program, the rest are the tenants'.
-const maxShared = 20_000
-
-// sharedTexts holds each text once, since tenants inherit most of theirs: with a thousand tenants they were half the memory.
-var sharedTexts = struct {
-	sync.Mutex
-	known map[string]i18n.Text
-}{known: map[string]i18n.Text{}}
-
-// shared is the one text that says the same; texts never change once decoded.
-func shared(t i18n.Text) i18n.Text {
-	key := ""
-	for _, l := range i18n.Locales() {
-		key += t[l] + "\x00"
-	}
-	sharedTexts.Lock()
-	defer sharedTexts.Unlock()
-	if have, ok := sharedTexts.known[key]; ok {
-		return have
-	}
-	if len(sharedTexts.known) >= maxShared {
-		clear(sharedTexts.known)
-	}
-	for l, text := range t {
-		t[l] = strings.Clone(text) // not a piece of the whole file
-	}
-	sharedTexts.known[key] = t
-	return t
+	v.Set(reflect.ValueOf(sharedText(t)))
 }
 
 func (d *decoder) samePlaceholders(n *node, t i18n.Text, path string) {
