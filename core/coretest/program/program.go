@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"certsaas/core/clock"
 )
 
 // startLimit bounds the time until /readyz answers: initdb, migrations, two packs, four soft keys.
@@ -33,8 +35,9 @@ const stopLimit = 30 * time.Second
 
 // Options of a program. The zero value is a demonstration.
 type Options struct {
-	Env []string // further NAME=value
-	Log io.Writer
+	Ahead time.Duration // of the program's clock at its first start
+	Env   []string      // further NAME=value
+	Log   io.Writer
 }
 
 // Program is one running certsaas.
@@ -43,6 +46,7 @@ type Program struct {
 	Port int
 
 	opts  Options
+	ahead time.Duration // of the program's clock, see Move
 	bin   string
 	lock  *os.File
 	log   tail
@@ -71,7 +75,7 @@ func Open(o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{opts: o, bin: bin}
+	p := &Program{opts: o, ahead: o.Ahead, bin: bin}
 	if p.lock, err = lockFile("one"); err != nil {
 		return nil, err
 	}
@@ -112,7 +116,7 @@ func (p *Program) env(more ...string) []string {
 
 // Launch starts the process and waits until it is ready.
 func (p *Program) Launch() error {
-	cmd := exec.Command(filepath.Join(p.bin, "certsaas"), "serve", "--demo")
+	cmd := exec.Command(filepath.Join(p.bin, "certsaas"), "serve", "--demo", "--ahead", clock.FormatSpan(p.ahead))
 	cmd.Env = p.env()
 	cmd.Stdout, cmd.Stderr = &p.log, &p.log
 	if p.opts.Log != nil {
@@ -167,7 +171,8 @@ func (p *Program) Stop() error {
 	return nil
 }
 
-// Kill ends the process, its database and its key agent at once, as a power cut would.
+// Kill ends the process and its key agent at once, as a power cut would; its private database is left running, alone, and
+// ended by the next Launch (KillDatabase ends it at once, too).
 func (p *Program) Kill() error {
 	if p.cmd == nil {
 		return nil
