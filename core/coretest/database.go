@@ -102,6 +102,20 @@ func DatabaseURL(t testing.TB, role string) string {
 	return a.create(t, role, "OWNER "+db.RoleOwner+" TEMPLATE "+a.template+" STRATEGY FILE_COPY")
 }
 
+// Address is where a database made by DB is, for a role: another process may go there.
+func Address(t testing.TB, d *db.DB, role string) string {
+	t.Helper()
+	owner, ok := owners.Load(d)
+	if !ok {
+		t.Fatal("coretest: not a database made by coretest.DB")
+	}
+	address, err := db.AsRole(owner.(string), role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
 // EmptyDatabaseURL is DatabaseURL without migrations; the roles are there.
 func EmptyDatabaseURL(t testing.TB, role string) string {
 	t.Helper()
