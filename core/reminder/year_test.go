@@ -210,58 +210,95 @@ func (w *world) zone(c cell) *time.Location {
 	return t.Zone()
 }
 
-// S2: a provider that fails three times in ten, and in one of ten only after it has sent. Everything is delivered or a task
-// for people, with the same id on every try, and nobody gets more than the caps.
+// A provider that fails three times in ten, and in one of ten only after it has sent; one number does not exist. Everything is
+// delivered or a task for people with its alert (audit entry, gauge of open tasks), each message is the same on every try, and
+// nobody gets more than the caps: one a day, here three in thirty days. (issue 4 §4.2, reliability S2)
 func TestFailingProvider(t *testing.T) {
 	t.Parallel()
+	const people, none, month = 30, "13800139999", 3
 	p := &post{}
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var mu sync.Mutex
-	roll := func(below int) bool { mu.Lock(); defer mu.Unlock(); return rnd.IntN(10) < below }
-	p.fail = func(m channel.Message) error {
-		if m.To == "13800139999" {
-			return fault.New(fault.Invalid, "channel.failed") // no such number
+	tries, failed, late := map[string]int{}, 0, 0
+	roll := func(m channel.Message, below int, what *int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if rnd.IntN(10) >= below || tries[m.ID] >= 5 { // no message fails for ever
+			return false
 		}
-		if roll(3) {
+		tries[m.ID]++
+		*what++
+		return true
+	}
+	p.fail = func(m channel.Message) error {
+		if m.To == none {
+			return fault.New(fault.Invalid, "channel.failed")
+		}
+		if roll(m, 3, &failed) {
 			return fault.New(fault.Unavailable, "channel.failed")
 		}
 		return nil
 	}
-	p.late = func(channel.Message) error {
-		if roll(1) {
+	p.late = func(m channel.Message) error {
+		if roll(m, 1, &late) {
 			return context.DeadlineExceeded
 		}
 		return nil
 	}
-	w := newWorld(t, at("2026-12-01 09:30"), 0, p)
-	for i := range 60 {
-		w.add("kinglong", "CERT272353", fmt.Sprintf("1380013%04d", i), "", at("2026-12-08 12:00"))
+	monday := at("2026-11-30 09:30")
+	w := newWorld(t, monday, 0, p)
+	p.clock = w.clock.Now
+	w.Reminders.Limits.Month = month
+	for i := range 4 { // seven days before the end: Monday to Thursday
+		for person := range people {
+			w.add("kinglong", "CERT272353", fmt.Sprintf("1380013%04d", person), "", at("2026-12-07 12:00").AddDate(0, 0, i))
+		}
+		w.add("kinglong", "CERT272353", none, "", at("2026-12-07 12:00").AddDate(0, 0, i))
 	}
-	lost := w.add("kinglong", "CERT272353", "13800139999", "", at("2026-12-08 12:00"))
-	for range 40 {
-		w.run()
-		w.clock.Advance(12 * time.Minute)
+	for day := range 5 {
+		w.clock.Set(monday.AddDate(0, 0, day))
+		for range 8 {
+			w.run()
+			w.clock.Advance(12 * time.Minute)
+		}
 	}
 	if left := w.count(`SELECT count(*) FROM reminder_notices WHERE state = 'pending'`); left > 0 {
 		t.Errorf("%d messages are still on their way", left)
 	}
-	if n := w.count(`SELECT count(*) FROM reminders WHERE offset_days = 7 AND state = 'sent'`); n != 60 {
-		t.Errorf("%d of 60 told", n)
+	if n := w.count(`SELECT count(*) FROM reminders WHERE offset_days = 7 AND state = 'sent'`); n != people*month {
+		t.Errorf("%d told, want %d", n, people*month)
 	}
-	ids := map[string][]string{}
+	type told struct{ to, day string }
+	ids, days := map[string][]string{}, map[told]string{}
 	for _, m := range p.sent() {
-		ids[m.To] = append(ids[m.To], m.ID)
-	}
-	for to, all := range ids {
-		if one := slices.Compact(slices.Clone(all)); len(one) != 1 {
-			t.Errorf("%s was sent different messages: %v", to, one)
+		day := told{m.To, m.at.In(clock.Shanghai).Format(time.DateOnly)}
+		if other := days[day]; other != "" && other != m.ID {
+			t.Errorf("%v: two messages", day)
+		}
+		days[day] = m.ID
+		if !slices.Contains(ids[m.To], m.ID) {
+			ids[m.To] = append(ids[m.To], m.ID)
 		}
 	}
-	rows := w.rows(lost)
-	if got := rows[len(rows)-1]; got.State != "undeliverable" {
-		t.Errorf("the number that is none: %+v", got)
+	for to, all := range ids {
+		if len(all) != month {
+			t.Errorf("%s was sent %d messages, the cap is %d", to, len(all), month)
+		}
 	}
-	if n := w.count(`SELECT count(*) FROM reminder_tasks WHERE kind = 'undeliverable' AND certificate_id = $1 AND done_at IS NULL`, lost.id); n != 1 {
-		t.Errorf("%d tasks for it, want 1", n)
+	if again := len(p.sent()) - people*month; len(ids) != people || again != late || late == 0 || failed == 0 {
+		t.Errorf("%d people; %d messages handed over again after %d timeouts; %d refusals", len(ids), again, late, failed)
+	}
+	for _, x := range []struct {
+		what string
+		want int // the first message is about all four certificates, the others about one each
+		sql  string
+	}{
+		{"reminders", 4 + 1 + 1, `SELECT count(*) FROM reminders WHERE state = 'undeliverable'`},
+		{"tasks", 4, `SELECT count(*) FROM reminder_tasks WHERE kind = 'undeliverable' AND done_at IS NULL`},
+		{"alerts", month, `SELECT count(*) FROM audit_entries WHERE action = 'reminder.undeliverable'`},
+	} {
+		if n := w.count(x.sql); n != x.want {
+			t.Errorf("%d %s for the number that does not exist, want %d", n, x.what, x.want)
+		}
 	}
 }
