@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"certsaas/core/fault"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -109,6 +111,7 @@ func (tx *Tx) attempt(ctx context.Context, pool *pgxpool.Pool, fn func(ctx conte
 		return fmt.Errorf("db: connect: %w", err)
 	}
 	defer tx.conn.Release()
+	defer func() { err = tx.lost(err) }()
 	committed := false
 	defer func() {
 		if committed || !tx.begun {
@@ -133,6 +136,15 @@ func (tx *Tx) attempt(ctx context.Context, pool *pgxpool.Pool, fn func(ctx conte
 		return errors.New("db: commit: an earlier statement failed and its error was ignored; nothing was saved")
 	}
 	return nil
+}
+
+// lost names the error of a transaction whose connection broke under it: the database was restarted, or ended the connection.
+// What the driver says then (an unexpected end of input, a closed connection) is no bug, and the caller may try again.
+func (tx *Tx) lost(err error) error {
+	if err == nil || fault.From(err) != nil || !tx.conn.Conn().IsClosed() {
+		return err
+	}
+	return fault.Wrap(fault.Unavailable, "db.unavailable", err)
 }
 
 // end sends COMMIT or ROLLBACK and returns what PostgreSQL made of it.

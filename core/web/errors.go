@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +30,9 @@ var statuses = map[fault.Kind]int{
 	fault.Precondition:    fiber.StatusConflict,
 	fault.TooLarge:        fiber.StatusRequestEntityTooLarge,
 }
+
+// retryAfter tells machines when to come again, in seconds (RFC 9110 §10.2.3); a database that was restarted is back within five.
+var retryAfter = map[int]string{fiber.StatusTooManyRequests: "60", fiber.StatusServiceUnavailable: "5"}
 
 // misdirected answers a host that is nobody's (RFC 9110 §15.5.20).
 var misdirected = &fiber.Error{Code: fiber.StatusMisdirectedRequest, Message: "unknown host"}
@@ -78,8 +83,8 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 		level = slog.LevelError
 	}
 	slog.Log(c.UserContext(), level, "request failed", "request_id", rid, "method", c.Method(), "route", template(c), "status", status, "error", err.Error())
-	if status == fiber.StatusTooManyRequests && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
-		c.Set(fiber.HeaderRetryAfter, "60")
+	if after := retryAfter[status]; after != "" && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
+		c.Set(fiber.HeaderRetryAfter, after)
 	}
 	if wantsJSON(c) {
 		return s.errorJSON(c, err, status, rid)
@@ -138,7 +143,11 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 	p := PageOf(c)
 	_, title, text := sentences(err, status, p.Print)
 	var b bytes.Buffer
-	view := ui.ErrorPage(ui.ErrorProps{Status: status, Title: title, Text: text, RequestID: rid, Home: "/", Login: status == fiber.StatusUnauthorized, Console: SiteOf(c) != nil && SiteOf(c).Side == Console})
+	props := ui.ErrorProps{Status: status, Title: title, Text: text, RequestID: rid, Home: "/", Login: status == fiber.StatusUnauthorized, Console: SiteOf(c) != nil && SiteOf(c).Side == Console}
+	if status == fiber.StatusServiceUnavailable {
+		props.Again = again(c)
+	}
+	view := ui.ErrorPage(props)
 	if e := view.Render(ui.With(context.WithoutCancel(c.UserContext()), p), &b); e != nil { // the handler's deadline has ended with it
 		slog.Error("error page failed", "request_id", rid, "error", e.Error())
 		b.Reset()
@@ -147,6 +156,35 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 	c.Status(status)
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	return c.Send(b.Bytes())
+}
+
+// again is the request as the reader sent it, so that nothing he typed is lost; files the page asks for again. A password is not
+// said back: nil, he goes back and types it once more.
+func again(c *fiber.Ctx) *ui.Again {
+	a := &ui.Again{Action: c.OriginalURL(), Post: c.Method() == fiber.MethodPost}
+	if !a.Post {
+		return a
+	}
+	a.Fields = typed(c)
+	if slices.ContainsFunc(a.Fields, func(f [2]string) bool { return f[0] == "password" }) {
+		return nil
+	}
+	return a
+}
+
+// typed are the names and values of a form's body.
+func typed(c *fiber.Ctx) (out [][2]string) {
+	body, err := c.MultipartForm()
+	if err != nil { // not a form with files
+		c.Request().PostArgs().VisitAll(func(name, value []byte) { out = append(out, [2]string{string(name), string(value)}) })
+		return out
+	}
+	for _, name := range slices.Sorted(maps.Keys(body.Value)) {
+		for _, value := range body.Value[name] {
+			out = append(out, [2]string{name, value})
+		}
+	}
+	return out
 }
 
 // fallback is the page for when even the error page fails.
