@@ -26,7 +26,7 @@ import (
 type Job struct {
 	Name  string        // "lapse"; its principal is "scheduler/lapse"
 	Every time.Duration // between ticks
-	Limit time.Duration // of one run; the lease lasts as long; 0 = one minute
+	Limit time.Duration // of one run; 0 = one minute
 	// Run does a batch of what is due and returns how much it did, by kind. It must be safe to run twice.
 	Run func(ctx context.Context) (map[string]int, error)
 }
@@ -75,7 +75,13 @@ func (s *Scheduler) tick(ctx context.Context, j Job) {
 	}
 }
 
-// RunOnce runs one job now if no other process is at it. It is cancelled when its lease runs out.
+// A lease is renewed while its job runs: a process that was killed lets its jobs go within seconds, however long they may take.
+const (
+	leaseFor   = 5 * time.Second
+	renewEvery = time.Second
+)
+
+// RunOnce runs one job now if no other process is at it. It is cancelled after its limit, or when its lease was lost.
 func (s *Scheduler) RunOnce(ctx context.Context, j Job) error {
 	ctx, cancel := context.WithTimeout(authz.WithPrincipal(ctx, authz.System("scheduler/"+j.Name)), j.limit())
 	defer cancel()
@@ -83,8 +89,9 @@ func (s *Scheduler) RunOnce(ctx context.Context, j Job) error {
 	if err != nil || until.IsZero() {
 		return err
 	}
+	stop := s.keep(ctx, cancel, j, until)
 	report, err := guarded(ctx, j)
-	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, until, report, err))
+	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, stop(), report, err))
 }
 
 // guarded turns a panic of a job into its error.
@@ -101,7 +108,7 @@ func guarded(ctx context.Context, j Job) (report map[string]int, err error) {
 func (s *Scheduler) lease(ctx context.Context, j Job) (time.Time, error) {
 	var until time.Time
 	err := s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
-		until = tx.Now().Add(j.limit()).Truncate(time.Microsecond) // as PostgreSQL stores it
+		until = leaseEnd(tx)
 		tag, err := tx.Exec(ctx, `INSERT INTO job_runs (name, leased_until, last_start_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET leased_until = $2, last_start_at = $3
 			WHERE job_runs.leased_until IS NULL OR job_runs.leased_until < $3`, j.Name, until, tx.Now())
@@ -114,6 +121,53 @@ func (s *Scheduler) lease(ctx context.Context, j Job) (time.Time, error) {
 		return nil
 	})
 	return until, err
+}
+
+func leaseEnd(tx *db.Tx) time.Time { return tx.Now().Add(leaseFor).Truncate(time.Microsecond) } // as PostgreSQL stores it
+
+// keep renews the lease while the job runs; lose is called when another process has it by now. stop ends that and tells until
+// when the lease is ours.
+func (s *Scheduler) keep(ctx context.Context, lose func(), j Job, until time.Time) (stop func() time.Time) {
+	ctx, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(renewEvery):
+			}
+			next, err := s.renew(context.WithoutCancel(ctx), j, until) // half a renewal would lose track of the lease
+			switch {
+			case err != nil: // the next one may get through
+			case next.IsZero():
+				lose()
+				return
+			default:
+				until = next
+			}
+		}
+	}()
+	return func() time.Time { end(); <-ended; return until }
+}
+
+// renew prolongs a lease; zero when it is another's.
+func (s *Scheduler) renew(ctx context.Context, j Job, until time.Time) (next time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseFor)
+	defer cancel()
+	err = s.db.WithSystem(ctx, "scheduler/"+j.Name, func(ctx context.Context, tx *db.Tx) error {
+		next = leaseEnd(tx)
+		tag, err := tx.Exec(ctx, `UPDATE job_runs SET leased_until = $2 WHERE name = $1 AND leased_until = $3`, j.Name, next, until)
+		if err != nil {
+			return fmt.Errorf("scheduler: renew %s: %w", j.Name, err)
+		}
+		if tag.RowsAffected() == 0 {
+			next = time.Time{}
+		}
+		return nil
+	})
+	return next, err
 }
 
 // done gives the lease back and notes how the run went; a lease that ran out and is another's by now is left alone.
