@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"certsaas/core/coretest/sweep"
 )
 
 var (
 	whole = flag.String("figures", "", "measure for real and write the table into this file")
-	only  = flag.String("only", "", "measure the groups named here, separated by commas: life,page,parts,notice,login,size")
+	only  = flag.String("only", "", "measure the groups named here, separated by commas: life,page,parts,notice,login,sweep,size")
 )
 
 // size is how much is done.
@@ -23,12 +25,13 @@ type size struct {
 	clients                   int
 	notices, logins, messages int
 	entries, tenants          int
+	sweep                     sweep.Size
 	idle                      time.Duration // until memory is looked at
 }
 
 var (
-	real  = size{rounds: 3, burst: 4 * time.Second, warm: 4 * time.Second, clients: clients, notices: 5, logins: 120, messages: 3000, entries: 10_000, tenants: tenantsLoaded, idle: 3 * time.Second}
-	brief = size{rounds: 1, burst: 80 * time.Millisecond, warm: time.Second, clients: 2, notices: 1, logins: 4, messages: 100, entries: 1000, tenants: 5, idle: 10 * time.Millisecond}
+	real  = size{rounds: 3, burst: 4 * time.Second, warm: 4 * time.Second, clients: clients, notices: 5, logins: 120, messages: 3000, entries: 10_000, tenants: tenantsLoaded, sweep: sweepUsual, idle: 3 * time.Second}
+	brief = size{rounds: 1, burst: 80 * time.Millisecond, warm: time.Second, clients: 2, notices: 1, logins: 4, messages: 100, entries: 1000, tenants: 5, sweep: sweep.Size{Certificates: 2000, Tenants: 2, Days: 110}, idle: 10 * time.Millisecond}
 )
 
 // TestFigures goes through all measurements: once and briefly, or with -figures for real, and then it prints the table.
@@ -52,6 +55,11 @@ func TestFigures(t *testing.T) {
 		}},
 		{"notice", func() []*figure { return []*figure{noticeFigure(t, h, s)} }},
 		{"login", func() []*figure { return []*figure{loginFigure(t, h, s)} }},
+		{"sweep", func() []*figure {
+			h.stop()
+			defer h.start("--demo")
+			return sweepFigures(t, h, s)
+		}},
 		{"size", func() []*figure { return sizeFigures(t, h, s) }}, // last: it adds tenants and starts the program anew
 	} {
 		if *only == "" || strings.Contains(*only, group.name) {
