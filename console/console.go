@@ -104,7 +104,7 @@ func (k *Console) Routes() []web.Route {
 	var all []web.Route
 	for _, part := range [][]web.Route{
 		k.loginRoutes(), k.homeRoutes(), k.queueRoutes(), k.reviewRoutes(), k.moneyRoutes(), k.productionRoutes(), k.shippingRoutes(), k.invoiceRoutes(),
-		k.orderRoutes(), k.staffRoutes(), k.tenantRoutes(), k.watchRoutes(), k.scriptRoutes(), k.reminderRoutes(),
+		k.orderRoutes(), k.staffRoutes(), k.tenantRoutes(), k.watchRoutes(), k.scriptRoutes(), k.reminderRoutes(), k.contactRoutes(),
 	} {
 		all = append(all, part...)
 	}

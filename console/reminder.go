@@ -200,7 +200,7 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 		v.Silence = p.T("remind.mute_is", "Until", ui.Date(m.Until), "Reason", m.Reason, "By", m.SetBy)
 	}
 	for _, m := range t.Messages {
-		v.Messages = append(v.Messages, ui.Row{Cells: []ui.Cell{{Text: ui.DateTime(m.At)}, {Text: p.T("remind.by_" + m.Channel)}, {Text: maskedAddress(m.Channel, m.To), Mono: true},
+		v.Messages = append(v.Messages, ui.Row{Cells: []ui.Cell{{Text: ui.DateTime(m.At)}, {Text: p.T("remind.by_" + m.Channel)}, {Text: maskedAddress(m.Channel, m.To), Mono: true, Sub: p.T("remind.who_" + toWhom(m.Event))},
 			{Body: ui.Tag(toneOf(m.State), p.T("remind.state_"+m.State))}, {Text: withoutLink(m.Text)}}})
 	}
 	for _, r := range t.Rows {
@@ -213,6 +213,17 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 	}
 	f, err := k.frame(c, p.T("remind.told"), "/reminders")
 	return f, v, err
+}
+
+// toWhom is the rung of the ladder that a message spoke to.
+func toWhom(event string) string {
+	switch event {
+	case "remind_roster":
+		return "roster"
+	case "remind_admin":
+		return "admin"
+	}
+	return "holder"
 }
 
 // maskedAddress shows an address as far as its holder would recognise it.

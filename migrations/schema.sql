@@ -497,6 +497,16 @@ CREATE TABLE public.reviews (
 );
 
 ALTER TABLE ONLY public.reviews FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.roster_contacts (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    code_index bytea NOT NULL,
+    contact_sealed bytea NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.roster_contacts FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.schema_migrations (
     version bigint NOT NULL,
     dirty boolean NOT NULL
@@ -718,6 +728,8 @@ ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_round_key UNIQUE (tenant_id, order_id, round);
+ALTER TABLE ONLY public.roster_contacts
+    ADD CONSTRAINT roster_contacts_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY public.sessions
@@ -795,6 +807,7 @@ CREATE INDEX reminders_superseded_idx ON public.reminders USING btree (supersede
 CREATE INDEX reminders_waiting_idx ON public.reminders USING btree (tenant_id, person, channel) WHERE ((state = 'pending'::text) AND (notice_id IS NULL));
 CREATE INDEX renewals_open_idx ON public.renewals USING btree (not_after) WHERE (state = 'open'::text);
 CREATE INDEX renewals_wanted_idx ON public.renewals USING btree (due_at) WHERE (state = 'wanted'::text);
+CREATE INDEX roster_contacts_code_idx ON public.roster_contacts USING btree (tenant_id, code_index) WHERE (removed_at IS NULL);
 CREATE INDEX shipments_waybill_idx ON public.shipments USING btree (tenant_id, carrier, waybill);
 CREATE INDEX tenant_releases_index_idx ON public.tenant_releases USING gin (((definition -> 'index'::text)));
 CREATE INDEX upload_tickets_order_idx ON public.upload_tickets USING btree (tenant_id, order_id, field, created_at DESC);
@@ -903,6 +916,7 @@ ALTER TABLE public.reminder_tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.reminders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.renewals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.reviews ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.roster_contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shipments ENABLE ROW LEVEL SECURITY;
 CREATE POLICY system ON public.accounts TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
@@ -932,6 +946,7 @@ CREATE POLICY system ON public.reminder_tasks TO certsaas_system, certsaas_ro US
 CREATE POLICY system ON public.reminders TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.renewals TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.reviews TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
+CREATE POLICY system ON public.roster_contacts TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.sessions TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.shipments TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.tenant_keys TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
@@ -965,6 +980,7 @@ CREATE POLICY tenant ON public.reminder_tasks TO certsaas_app USING ((tenant_id 
 CREATE POLICY tenant ON public.reminders TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.renewals TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.reviews TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.roster_contacts TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.sessions TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.shipments TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.tenant_keys TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
@@ -1064,6 +1080,9 @@ GRANT SELECT ON TABLE public.renewals TO certsaas_ro;
 GRANT SELECT,INSERT ON TABLE public.reviews TO certsaas_app;
 GRANT SELECT,INSERT ON TABLE public.reviews TO certsaas_system;
 GRANT SELECT ON TABLE public.reviews TO certsaas_ro;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.roster_contacts TO certsaas_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.roster_contacts TO certsaas_system;
+GRANT SELECT ON TABLE public.roster_contacts TO certsaas_ro;
 GRANT SELECT ON TABLE public.schema_migrations TO certsaas_app;
 GRANT SELECT ON TABLE public.schema_migrations TO certsaas_system;
 GRANT SELECT ON TABLE public.schema_migrations TO certsaas_ro;

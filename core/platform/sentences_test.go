@@ -24,7 +24,7 @@ var built = []string{
 	"guide.invoice.when.", "guide.letter.", "guide.letter.get.", "guide.method.", "guide.pay.when.", "guide.per.", "guide.ship.", "guide.when.",
 	"invoice.kind.", "invoice.state.", "letter.result.", "letter.verdict.", "notify.carrier_", "order.event.", "order.state.", "overdue.stage.", "payment.cause.",
 	"payment.channel.", "payment.flag.", "payment.refund.", "payment.voucher.", "portal.freight_", "portal.login", "portal.password",
-	"portal.receive_", "portal.register", "portal.stage.", "remind.by_", "remind.kind_", "remind.renewal_", "remind.state_", "remind.why_",
+	"portal.receive_", "portal.register", "portal.stage.", "remind.by_", "remind.kind_", "remind.renewal_", "remind.state_", "remind.who_", "remind.why_",
 	"renew.carry", "renew.closed_", "renew.early", "renew.late", "renew.open", "renew.revet", "rules.old_key_", "web.e",
 }
 

@@ -152,17 +152,18 @@ func (o *Told) next(now time.Time) {
 
 // messages reads what was sent about a certificate, contact by contact.
 func (s *Service) messages(ctx context.Context, tx *db.Tx, certificate uuid.UUID) ([]notify.Told, error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT n.id, n.rung FROM reminders r JOIN reminder_notices n ON n.tenant_id = r.tenant_id AND n.id = r.notice_id
+	rows, err := tx.Query(ctx, `SELECT DISTINCT n.id, n.rung, a.certificate_id FROM reminders r JOIN reminder_notices n ON n.tenant_id = r.tenant_id AND n.id = r.notice_id
+		JOIN reminders a ON a.tenant_id = n.tenant_id AND a.notice_id = n.id
 		WHERE r.tenant_id = $1 AND r.certificate_id = $2`, tx.Tenant(), certificate)
 	if err != nil {
 		return nil, fmt.Errorf("reminder: messages: %w", err)
 	}
 	var keys []uuid.UUID
-	var id uuid.UUID
+	var id, about uuid.UUID
 	var rung int
-	if _, err := pgx.ForEachRow(rows, []any{&id, &rung}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &rung, &about}, func() error {
 		for i := range rung + 1 {
-			keys = append(keys, noticeKey(id, i))
+			keys = append(keys, noticeKey(id, i), partKey(noticeKey(id, i), about))
 		}
 		return nil
 	}); err != nil {

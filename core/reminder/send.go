@@ -11,13 +11,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"certsaas/core/audit"
 	"certsaas/core/authz"
 	"certsaas/core/clock"
 	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/notify"
-	"certsaas/core/order"
 	"certsaas/core/tenant"
 )
 
@@ -34,6 +32,7 @@ type SendReport struct {
 	Claimed, Sent int
 	Retried       int // the provider was away
 	NextContact   int // the contact cannot be reached: the next is tried
+	Others        int // the holder was not reached, those who know him were told
 	Dropped       int // nothing was left to say
 	Dead          int // nobody could be reached: a task for people
 }
@@ -45,6 +44,7 @@ const (
 	sent outcome = iota
 	retried
 	nextContact
+	others
 	dropped
 	dead
 )
@@ -57,6 +57,8 @@ func (r *SendReport) count(o outcome) {
 		r.Retried++
 	case nextContact:
 		r.NextContact++
+	case others:
+		r.Others++
 	case dropped:
 		r.Dropped++
 	case dead:
@@ -123,28 +125,32 @@ func (s *Service) deliver(ctx context.Context, n notice) (outcome, error) {
 	}
 	var due []notify.Pending
 	var end outcome
+	var list []said
+	var rungs []rung
 	err = s.DB.WithTenant(ctx, n.tenant, func(ctx context.Context, tx *db.Tx) error {
 		due, end = nil, sent
-		list, err := s.still(ctx, tx, t, n)
-		if err != nil {
+		var err error
+		if list, err = s.still(ctx, tx, t, n); err != nil {
 			return err
 		}
 		if len(list) == 0 {
 			end = dropped
 			return settle(ctx, tx, n, "dropped", "")
 		}
-		to, err := s.contacts(ctx, tx, t, list[0], n.channel)
-		if err != nil {
+		if rungs, err = s.ladder(ctx, tx, t, list, n.channel); err != nil {
 			return err
 		}
-		if n.rung >= len(to) {
+		if n.rung >= len(rungs) {
 			end = dead
-			return s.giveUp(ctx, tx, n, list, len(to))
+			return s.giveUp(ctx, tx, n, list, kindOf(rungs), kindOf(rungs))
 		}
-		due, err = s.compose(ctx, tx, t, n, list, to[n.rung])
+		if rungs[n.rung].who != holder {
+			end = others
+		}
+		due, err = s.compose(ctx, tx, t, n, rungs[n.rung])
 		return err
 	})
-	if err != nil || end != sent {
+	if err != nil || end != sent && end != others {
 		if err != nil && (errors.Is(err, fault.Invalid) || errors.Is(err, fault.NotFound)) {
 			return s.failed(ctx, n, err) // a text that lost a placeholder, a contact that is none
 		}
@@ -156,7 +162,10 @@ func (s *Service) deliver(ctx context.Context, n notice) (outcome, error) {
 		}
 		return s.failed(ctx, n, err)
 	}
-	return sent, s.DB.WithTenant(context.WithoutCancel(ctx), n.tenant, func(ctx context.Context, tx *db.Tx) error {
+	return end, s.DB.WithTenant(context.WithoutCancel(ctx), n.tenant, func(ctx context.Context, tx *db.Tx) error {
+		if end == others { // the holder himself is still work for people
+			return s.giveUp(ctx, tx, n, list, kindOf(rungs), toldOthers)
+		}
 		return settle(ctx, tx, n, "sent", "")
 	})
 }
@@ -295,71 +304,4 @@ func pause(attempt int) time.Duration {
 		return longestPause
 	}
 	return min(longestPause, firstPause<<(attempt-1))
-}
-
-// giveUp ends a message that reached nobody: people see to it. (contact ladder: the last rung)
-func (s *Service) giveUp(ctx context.Context, tx *db.Tx, n notice, list []said, contacts int) error {
-	kind := "undeliverable"
-	if contacts == 0 {
-		kind = "no_contact"
-	}
-	for _, x := range list {
-		if err := addTask(ctx, tx, x.certificate, kind, fmt.Sprintf("%s %d", n.channel, x.offset)); err != nil {
-			return err
-		}
-	}
-	slog.ErrorContext(ctx, "reminder reached nobody", "notice", n.id, "tenant", n.tenant, "certificates", len(list), "kind", kind)
-	if err := settle(ctx, tx, n, "failed", kind); err != nil {
-		return err
-	}
-	return audit.Record(ctx, tx, audit.Entry{Action: "reminder.undeliverable", Resource: "certificate/" + list[0].certificate.String(),
-		Detail: map[string]any{"notice": n.id, "kind": kind, "certificates": len(list)}})
-}
-
-// contact is one way to reach the holder of a certificate.
-type contact struct {
-	channel string
-	address string
-}
-
-// contacts is the ladder of a certificate: the contact of its order over the message's channel, its login's mobile, then the
-// other channel. Beyond the last rung it is the tenant's task.
-func (s *Service) contacts(ctx context.Context, tx *db.Tx, t *tenant.Tenant, x said, channel string) ([]contact, error) {
-	o, login, err := s.holder(ctx, tx, x)
-	if err != nil {
-		return nil, err
-	}
-	sms := []contact{{"sms", o.Mobile()}}
-	if login != o.Mobile() {
-		sms = append(sms, contact{"sms", login})
-	}
-	mail := []contact{{"email", o.Answers["email"]}}
-	ladder := append(sms, mail...)
-	if channel == "email" {
-		ladder = append(mail, sms...)
-	}
-	out := ladder[:0]
-	for _, c := range ladder {
-		if c.address != "" && hasText(t, event(x.offset), c.channel) {
-			out = append(out, c)
-		}
-	}
-	return out, nil
-}
-
-// holder is the order that made a certificate (zero when it was imported) and the mobile of the login it belongs to.
-func (s *Service) holder(ctx context.Context, tx *db.Tx, x said) (o order.Order, login string, err error) {
-	if x.order != uuid.Nil {
-		if o, err = s.Orders.Load(ctx, tx, x.order); err != nil {
-			return o, "", err
-		}
-	}
-	if x.account != uuid.Nil {
-		a, err := s.Accounts.Load(ctx, tx, x.account)
-		if err != nil && !errors.Is(err, fault.NotFound) {
-			return o, "", err
-		}
-		login = a.Mobile
-	}
-	return o, login, nil
 }

@@ -160,6 +160,28 @@ func (w *world) add(slug, product, mobile, email string, notAfter time.Time) cel
 	return c
 }
 
+// answer changes an answer of a certificate's order.
+func (w *world) answer(c cell, key, value string) {
+	w.t.Helper()
+	w.in(c.tenant, func(ctx context.Context, tx *db.Tx) error {
+		keys, err := w.Vault.Keys(ctx, tx, c.tenant)
+		if err != nil {
+			return err
+		}
+		o, err := w.Orders.Load(ctx, tx, c.order)
+		if err != nil {
+			return err
+		}
+		o.Answers[key] = value
+		plain, err := json.Marshal(o.Answers)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE orders SET answers_sealed = $3 WHERE tenant_id = $1 AND id = $2`, c.tenant, c.order, keys.Seal("orders.answers", c.order, plain))
+		return err
+	})
+}
+
 // ordered hands a renewal of a certificate in, as far as reminders see it.
 func (w *world) ordered(c cell) uuid.UUID {
 	w.t.Helper()

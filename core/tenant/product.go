@@ -126,6 +126,9 @@ type Window struct {
 type Reminder struct {
 	Offsets  []int    `yaml:"offsets"`
 	Channels []string `yaml:"channels" oneof:"sms email"`
+	// Others are the days on which the enterprise's contact of the dealer, or its administrator, is told of a holder who cannot be
+	// reached: some of the offsets; others are never reached.
+	Others []int `yaml:"others"`
 }
 
 // DeskDays are the working days that each desk has from when an order comes to it until the close of office; 0: not watched.

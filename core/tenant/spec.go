@@ -20,9 +20,11 @@ type Spec struct {
 	Accounts  Accounts  `yaml:"accounts"`
 	Roster    Roster    `yaml:"roster"`
 	DeskMail  DeskMail  `yaml:"desk_mail"`
-	Banks     []Bank    `yaml:"banks"`
-	Products  []string  `yaml:"products" need:"yes"` // file names in products/, in the order shown
-	Demo      bool      `yaml:"demo"`
+
+	Administrator Administrator `yaml:"administrator"`
+	Banks         []Bank        `yaml:"banks"`
+	Products      []string      `yaml:"products" need:"yes"` // file names in products/, in the order shown
+	Demo          bool          `yaml:"demo"`
 }
 
 // Names are the enterprise's names: Full on letters, Short on pages, Applicant is what it calls its applicants (代理商, 供应商).
@@ -63,8 +65,14 @@ type Accounts struct {
 
 // Roster is the optional list of the enterprise's dealers.
 type Roster struct {
-	Enabled bool   `yaml:"enabled"`
-	By      string `yaml:"by"` // answer that is looked up: dealer_code, uscc, …
+	Enabled bool   `yaml:"enabled"` // roster.txt lists the dealers, and products may ask whether one is listed
+	By      string `yaml:"by"`      // answer that is looked up: dealer_code, uscc, …; without enabled: by which contacts are kept in the console
+}
+
+// Administrator is who looks after the dealers at the enterprise: the last who is told that a key ends whose holder cannot be
+// reached. A mailbox of the enterprise, not of a person.
+type Administrator struct {
+	Email string `yaml:"email"`
 }
 
 // DeskMail is where the operator's staff read that an order has lain with them too long: mailboxes of teams, not of persons.

@@ -90,6 +90,9 @@ func (t *Tenant) Accounts() Accounts { return t.spec.Accounts }
 // Roster tells whether the tenant keeps a list of its dealers, and by which answer.
 func (t *Tenant) Roster() Roster { return t.spec.Roster }
 
+// Administrator is who looks after the dealers at the enterprise.
+func (t *Tenant) Administrator() Administrator { return t.spec.Administrator }
+
 // DeskMail is where the staff who work on the tenant's orders read what is overdue.
 func (t *Tenant) DeskMail() DeskMail { return t.spec.DeskMail }
 

@@ -101,6 +101,9 @@ func (v *validator) spec() {
 	if s.Roster.Enabled && s.Roster.By == "" {
 		v.bad("tenant.roster", "the roster does not say which answer it lists", "add by: with the key of a field, as in by: dealer_code")
 	}
+	if mail := s.Administrator.Email; mail != "" && !identifier.Email(mail).Accepted() {
+		v.bad("tenant.administrator.email", fmt.Sprintf("%q is not an e-mail address", mail), "write a mailbox of the enterprise, as in dealers@example.com, or leave it out")
+	}
 	for role, mail := range map[string]string{"reviewer": s.DeskMail.Reviewer, "producer": s.DeskMail.Producer, "finance": s.DeskMail.Finance} {
 		if mail != "" && !identifier.Email(mail).Accepted() {
 			v.bad("tenant.desk_mail."+role, fmt.Sprintf("%q is not an e-mail address", mail), "write the team's mailbox, as in review@example.com, or leave it out")

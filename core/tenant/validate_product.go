@@ -303,7 +303,7 @@ func (v *productValidator) notify() {
 			}
 			if !ok || c == "sms" && len(m.SMS) == 0 || c == "email" && (len(m.Email.Body) == 0 || len(m.Email.Subject) == 0) {
 				v.bad(path, fmt.Sprintf("messages.yaml has no %s text for %q", c, event), fmt.Sprintf("add %s: {%s: …} to messages.yaml", event, c))
-			} else if strings.HasPrefix(event, "remind_") && !linked(m, c) {
+			} else if slices.Contains(Events[event], "link") && !linked(m, c) {
 				v.bad(path, fmt.Sprintf("the %s text for %q does not lead to the renewal", c, event), fmt.Sprintf("write {link} into every language of %s in messages.yaml", event))
 			}
 		}

@@ -79,6 +79,8 @@ var Events = map[string][]string{
 	"remind_before":  {"date", "days", "product", "company", "org", "link", "site"},
 	"remind_today":   {"date", "product", "company", "org", "link", "site"},
 	"remind_after":   {"date", "days", "product", "company", "org", "link", "site"},
+	"remind_roster":  {"date", "product", "company", "key", "org"}, // to those who are not the holder: nothing that logs in
+	"remind_admin":   {"date", "product", "company", "key", "org"},
 }
 
 // Channels are the ways a message can go.
