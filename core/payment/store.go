@@ -125,8 +125,9 @@ func claimDue(ctx context.Context, tx *db.Tx, batch int) ([]Payment, error) {
 
 // insertEvent stores a notification as it came.
 func insertEvent(ctx context.Context, tx *db.Tx, keys *vault.Keys, id uuid.UUID, channel, eventID, verdict string, body []byte) error {
+	// its commit does not wait for the disk: that of the verdict, which the gateway's answer waits for, makes both durable
 	_, err := tx.Exec(ctx, `INSERT INTO payment_events (tenant_id, id, channel, event_id, body_sealed, received_at, verdict)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		SELECT $1, $2, $3, $4, $5, $6, $7 FROM set_config('synchronous_commit', 'off', true)`,
 		tx.Tenant(), id, channel, eventID, keys.Seal("payment_events.body", id, body), tx.Now(), verdict)
 	if err != nil {
 		return fmt.Errorf("payment: store notification: %w", err)
@@ -139,6 +140,11 @@ func judgeEvent(ctx context.Context, tx *db.Tx, id uuid.UUID, eventID, verdict s
 	var p *uuid.UUID
 	if paymentID != uuid.Nil {
 		p = &paymentID
+	}
+	if verdict == string(duplicate) { // changes nothing that must last
+		if _, err := tx.Exec(ctx, `SET LOCAL synchronous_commit TO off`); err != nil {
+			return fmt.Errorf("payment: judge notification: %w", err)
+		}
 	}
 	_, err := tx.Exec(ctx, `UPDATE payment_events SET verdict = $3, payment_id = $4, event_id = CASE WHEN $5 = '' THEN event_id ELSE $5 END
 		WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), id, verdict, p, eventID)

@@ -28,9 +28,10 @@ type statement struct {
 	params []*string // nil is NULL
 }
 
-// transaction is what a connection sent from BEGIN to COMMIT.
+// transaction is what a connection sent after saying for whom, until COMMIT.
 type transaction struct {
 	system     bool // in role certsaas_system
+	alone      bool // a statement that only looks, without BEGIN and COMMIT
 	statements []statement
 }
 
@@ -130,10 +131,11 @@ func (h *house) read(tenant string) map[string][]transaction {
 				continue
 			}
 			switch tx := open[entry.PID]; {
-			case strings.HasPrefix(s.sql, "BEGIN"):
+			case s.sql == "BEGIN":
+			case strings.HasPrefix(s.sql, "SELECT set_config(") && len(s.params) == 1: // whoever it is for
 				open[entry.PID] = nil
-				if entry.User == db.RoleApp && strings.Contains(s.sql, tenant) || entry.User == db.RoleSystem && !looksForWork(s.sql) {
-					open[entry.PID] = &transaction{system: entry.User == db.RoleSystem}
+				if entry.User == db.RoleApp && *s.params[0] == tenant || entry.User == db.RoleSystem && !looksForWork(*s.params[0]) {
+					open[entry.PID] = &transaction{system: entry.User == db.RoleSystem, alone: strings.Contains(s.sql, "read_only")}
 				}
 			case tx == nil:
 			case s.sql == "COMMIT" || s.sql == "ROLLBACK":
@@ -141,6 +143,10 @@ func (h *house) read(tenant string) map[string][]transaction {
 				open[entry.PID] = nil
 			default:
 				tx.statements = append(tx.statements, s)
+				if tx.alone {
+					out[mark] = append(out[mark], *tx)
+					open[entry.PID] = nil
+				}
 			}
 		}
 	}
@@ -148,9 +154,9 @@ func (h *house) read(tenant string) map[string][]transaction {
 }
 
 // looksForWork tells a job's own transactions from what a life asks for.
-func looksForWork(begin string) bool {
+func looksForWork(who string) bool {
 	for _, component := range []string{"outbox", "audit", "payment/poll", "payment/refund", "scheduler", "reminder", "issuance", "tenant/registry", "order/lapse", "material", "account/sweep", "staff/sweep", "blob"} {
-		if strings.Contains(begin, "'certsaas "+component) {
+		if strings.HasPrefix(who, "certsaas "+component) {
 			return true
 		}
 	}
@@ -240,7 +246,9 @@ func (r *replay) write(life []transaction, known map[string]bool) {
 	}
 	var body strings.Builder
 	for _, tx := range life {
-		body.WriteString("BEGIN;\n")
+		if !tx.alone {
+			body.WriteString("BEGIN;\n")
+		}
 		if tx.system {
 			body.WriteString("SET LOCAL ROLE " + db.RoleSystem + ";\n")
 		}
@@ -258,7 +266,9 @@ func (r *replay) write(life []transaction, known map[string]bool) {
 			}))
 			body.WriteString(";\n")
 		}
-		body.WriteString("COMMIT;\n")
+		if !tx.alone {
+			body.WriteString("COMMIT;\n")
+		}
 	}
 	r.script = "SELECT " + strings.Join(made, ", ") + " \\gset\n" + body.String()
 }
