@@ -1,7 +1,7 @@
 package portal
 
 import (
-	"context"
+	"errors"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -36,36 +36,30 @@ func (p *Portal) landingTenant(t *tenant.Tenant, locale string) landingTenant {
 
 // forward leads a printed short link on to the tenant that owns it (req B12).
 func (p *Portal) forward(c *fiber.Ctx) error {
-	slug := c.Params("slug")
-	return p.lead(c, func(t *tenant.Tenant) (tenant.Product, bool) { return t.ShortLink(slug) })
+	t, err := p.Tenants.ByLink(c.UserContext(), c.Params("slug"))
+	if err != nil {
+		return noProduct(err)
+	}
+	item, _ := t.ShortLink(c.Params("slug"))
+	return c.Redirect(p.Site(t)+entryPath(item), fiber.StatusFound)
 }
 
 // forwardCode leads a product code on to the tenant that sells it (req K4).
 func (p *Portal) forwardCode(c *fiber.Ctx) error {
-	code := c.Query("productCode")
-	return p.lead(c, func(t *tenant.Tenant) (tenant.Product, bool) { return t.Product(code) })
-}
-
-func (p *Portal) lead(c *fiber.Ctx, find func(*tenant.Tenant) (tenant.Product, bool)) error {
-	t, item, err := p.seller(c.UserContext(), find)
+	t, err := p.Tenants.ByProduct(c.UserContext(), c.Query("productCode"))
 	if err != nil {
-		return err
+		return noProduct(err)
 	}
+	item, _ := t.Product(c.Query("productCode"))
 	return c.Redirect(p.Site(t)+entryPath(item), fiber.StatusFound)
 }
 
-// seller finds the tenant that has a product.
-func (p *Portal) seller(ctx context.Context, find func(*tenant.Tenant) (tenant.Product, bool)) (*tenant.Tenant, tenant.Product, error) {
-	all, err := p.Tenants.All(ctx)
-	if err != nil {
-		return nil, tenant.Product{}, err
+// noProduct says in the portal's words that nobody sells what was asked for.
+func noProduct(err error) error {
+	if errors.Is(err, fault.NotFound) {
+		return fault.New(fault.NotFound, "portal.no_product")
 	}
-	for _, t := range all {
-		if item, ok := find(t); ok {
-			return t, item, nil
-		}
-	}
-	return nil, tenant.Product{}, fault.New(fault.NotFound, "portal.no_product")
+	return err
 }
 
 // oldPortal stands at the address of the portal before this one. What it was asked for is behind the "#", which only a

@@ -41,6 +41,9 @@ type Tenants interface {
 	At(ctx context.Context, tenantID uuid.UUID, release int) (*tenant.Tenant, error)
 	// All lists the tenants in their current release, in a stable order.
 	All(ctx context.Context) ([]*tenant.Tenant, error)
+	// ByLink and ByProduct find the tenant that sells a product by its short link or its code.
+	ByLink(ctx context.Context, link string) (*tenant.Tenant, error)
+	ByProduct(ctx context.Context, code string) (*tenant.Tenant, error)
 }
 
 // Deps is what a Portal stands on.

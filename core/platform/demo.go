@@ -73,13 +73,13 @@ func (p *Platform) WriteTrust(ctx context.Context) error {
 	if !ok {
 		return errors.New("platform: the ticket key is not Ed25519")
 	}
-	all, err := p.Tenants.All(ctx)
+	all, err := p.Tenants.Addresses(ctx)
 	if err != nil {
 		return err
 	}
 	origins := []string{p.Sites.Console()}
-	for _, t := range all {
-		origins = append(origins, p.Sites.Portal(t))
+	for _, a := range all {
+		origins = append(origins, p.Sites.at(a))
 	}
 	return ticket.WriteTrust(p.TrustFile(), ticket.Trust{Issuers: []ticket.Issuer{{
 		Iss: p.Sites.Platform(), Name: "certsaas", Keys: []string{ticket.EncodeKey(pub)}, Origins: origins,

@@ -32,12 +32,13 @@ func (s *Sites) Platform() string { return s.config.URL("") }
 func (s *Sites) Console() string { return s.config.URL("console") }
 
 // Portal is a tenant's origin: its first own host, or <slug>.<base domain>.
-func (s *Sites) Portal(t *tenant.Tenant) string {
-	hosts := t.Hosts()
-	if len(hosts) == 0 {
-		return s.config.URL(t.Slug())
+func (s *Sites) Portal(t *tenant.Tenant) string { return s.at(tenant.Address{Slug: t.Slug(), Hosts: t.Hosts()}) }
+
+func (s *Sites) at(a tenant.Address) string {
+	if len(a.Hosts) == 0 {
+		return s.config.URL(a.Slug)
 	}
-	return strings.Replace(s.config.URL(""), "://"+s.config.Web.BaseDomain, "://"+hosts[0], 1)
+	return strings.Replace(s.config.URL(""), "://"+s.config.Web.BaseDomain, "://"+a.Hosts[0], 1)
 }
 
 // Hosts is the table for the web layer. An unknown host is nobody's (421).

@@ -180,6 +180,22 @@ func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
 	return r.byName(ctx, "hosts", host, func(t *Tenant) bool { return slices.Contains(t.Hosts(), host) })
 }
 
+// ByLink is the tenant that has a product with this short link, /s/<link> (req B12).
+func (r *Registry) ByLink(ctx context.Context, link string) (*Tenant, error) {
+	if !slugForm.MatchString(link) {
+		return nil, notFound()
+	}
+	return r.byName(ctx, "links", link, func(t *Tenant) bool { _, ok := t.ShortLink(link); return ok })
+}
+
+// ByProduct is the tenant that sells the product of this code (req K4).
+func (r *Registry) ByProduct(ctx context.Context, code string) (*Tenant, error) {
+	if !codeForm.MatchString(code) {
+		return nil, notFound()
+	}
+	return r.byName(ctx, "products", code, func(t *Tenant) bool { _, ok := t.Product(code); return ok })
+}
+
 // byName finds the tenant whose published release has a name.
 func (r *Registry) byName(ctx context.Context, kind, name string, has func(*Tenant) bool) (*Tenant, error) {
 	key := kind + " " + name
@@ -212,6 +228,30 @@ func (r *Registry) byName(ctx context.Context, kind, name string, has func(*Tena
 	}
 	r.remember(func() { r.names[key] = remembered{at: r.clock.Now()} })
 	return nil, notFound()
+}
+
+// Address is where a tenant's portal answers: at <slug>.<base domain>, and at hosts of its own.
+type Address struct {
+	Slug  string
+	Hosts []string
+}
+
+// Addresses lists those of all published tenants, by slug. It compiles none.
+func (r *Registry) Addresses(ctx context.Context) ([]Address, error) {
+	var out []Address
+	err := r.db.WithSystem(bare{ctx}, "tenant/registry", func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT DISTINCT ON (t.slug) t.slug, r.definition->'index'->'hosts' FROM tenants t
+			JOIN tenant_releases r ON r.tenant_id = t.id AND r.published_at IS NOT NULL WHERE t.state = 'active' ORDER BY t.slug, r.number DESC`)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Address, err error) { return a, row.Scan(&a.Slug, &a.Hosts) })
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tenant: addresses: %w", err)
+	}
+	return out, nil
 }
 
 // All is every published tenant, by slug: for the scheduler and the platform's own pages. One query, however many there are.

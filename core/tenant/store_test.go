@@ -117,6 +117,26 @@ func TestReleasesAndLookUps(t *testing.T) {
 	if err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}
+	where, err := h.registry.Addresses(h.ctx)
+	if err != nil || len(where) != 2 || where[0].Slug != "byd" || where[1].Slug != "kinglong" {
+		t.Errorf("addresses %v, %v", where, err)
+	}
+	for name, find := range map[string]func() (*tenant.Tenant, error){
+		"link":    func() (*tenant.Tenant, error) { return h.registry.ByLink(h.ctx, now.Products()[0].Slug) },
+		"product": func() (*tenant.Tenant, error) { return h.registry.ByProduct(h.ctx, now.Products()[0].Code) },
+	} {
+		if got, err := find(); err != nil || got != now {
+			t.Errorf("by %s: %v", name, err)
+		}
+	}
+	for _, nobodys := range []string{"", "nobody", "../x", strings.Repeat("a", 4000), "a\x00b"} {
+		if _, err := h.registry.ByLink(h.ctx, nobodys); !errors.Is(err, fault.NotFound) {
+			t.Errorf("link %.20q: %v", nobodys, err)
+		}
+		if _, err := h.registry.ByProduct(h.ctx, nobodys); !errors.Is(err, fault.NotFound) {
+			t.Errorf("product %.20q: %v", nobodys, err)
+		}
+	}
 }
 
 func TestOnlyOneOfTwoAppliesWins(t *testing.T) {
