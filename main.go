@@ -40,6 +40,7 @@ const usage = `certsaas: USBKEY certificates for many enterprises
   certsaas migrate up|status
   certsaas tenant validate|plan|apply|export|list …
   certsaas staff add --login L --name N --roles reviewer,finance   (password on standard input)
+  certsaas vault rotate   a new key-encryption key, while the program serves
   certsaas doctor      what is wrong with this installation, and how to mend it
   certsaas fsck        the invariants of the data; exit 1 on any violation
   certsaas config      the configuration in force, secrets masked
@@ -117,6 +118,9 @@ func (p *program) command(ctx context.Context, name string, args []string) (int,
 	case "staff":
 		defer p.close()
 		return 0, p.addStaff(ctx, args)
+	case "vault":
+		defer p.close()
+		return 0, p.rotate(ctx, args)
 	case "doctor", "fsck":
 		if err := p.open(ctx); err != nil {
 			return 1, err
@@ -323,6 +327,22 @@ func (p *program) addStaff(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("second factor, shown once: %s\n%s\n", e.Secret, e.URL)
+	return nil
+}
+
+// rotate goes to a new key-encryption key.
+func (p *program) rotate(ctx context.Context, args []string) error {
+	if len(args) != 1 || args[0] != "rotate" {
+		return errors.New("usage: certsaas vault rotate")
+	}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	said, err := p.all.RotateKEK(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(said)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"certsaas/core/audit"
 	"certsaas/core/db"
@@ -113,7 +114,11 @@ func (p *Platform) Doctor(ctx context.Context) ([]Finding, error) {
 			break
 		}
 	}
-	return append(found, p.outsideFindings()...), nil
+	keys, err := p.vaultFindings(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("platform: doctor: %w", err)
+	}
+	return slices.Concat(found, keys, p.outsideFindings()), nil
 }
 
 // outsideFindings looks at what the installation offers to the outside.

@@ -54,8 +54,7 @@ func loadKEKs(c Config) ([]kek, error) {
 		if err != nil || len(key) != 32 {
 			return nil, errors.New("vault: a key-encryption key is 64 hexadecimal digits") // never show what was there
 		}
-		sum := sha256.Sum256(append([]byte("certsaas kek id\x00"), key...))
-		keys = append(keys, kek{id: hex.EncodeToString(sum[:8]), key: key})
+		keys = append(keys, kek{id: kekID(key), key: key})
 	}
 	return keys, nil
 }
@@ -66,21 +65,69 @@ func createKEK(c Config) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails
-	part, err := os.CreateTemp(filepath.Dir(path), "kek-*")
+	part, err := keyFile(path, []kek{newKEK()})
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part)
+	if err := os.Link(part, path); err != nil && !errors.Is(err, fs.ErrExist) { // unlike rename, never replaces
+		return fmt.Errorf("vault: %w", err)
+	}
+	return syncDir(path)
+}
+
+// replaceKEKs puts other keys into the file, whole or not at all.
+func replaceKEKs(path string, keks []kek) error {
+	part, err := keyFile(path, keks)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part) // gone already when it was renamed
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	return syncDir(path)
+}
+
+// keyFile writes keys, the current one first, beside path and gives the file's name.
+func keyFile(path string, keks []kek) (string, error) {
+	text := make([]string, len(keks))
+	for i, k := range keks {
+		text[i] = hex.EncodeToString(k.key)
+	}
+	part, err := os.CreateTemp(filepath.Dir(path), "kek-*.part") // mode 0600
+	if err != nil {
+		return "", fmt.Errorf("vault: %w", err)
+	}
+	_, err = fmt.Fprintln(part, strings.Join(text, ","))
+	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
+		_ = os.Remove(part.Name())
+		return "", fmt.Errorf("vault: %w", err)
+	}
+	return part.Name(), nil
+}
+
+// syncDir makes a new name last: what is wrapped by a key must not outlive it.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
-	defer os.Remove(part.Name())
-	_, err = fmt.Fprintln(part, hex.EncodeToString(key))
-	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
-		return fmt.Errorf("vault: %w", err)
-	}
-	if err := os.Link(part.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) { // unlike rename, never replaces
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	return nil
+}
+
+func newKEK() kek {
+	key := make([]byte, keyBytes)
+	rand.Read(key) // never fails
+	return kek{id: kekID(key), key: key}
+}
+
+func kekID(key []byte) string {
+	sum := sha256.Sum256(append([]byte("certsaas kek id\x00"), key...))
+	return hex.EncodeToString(sum[:8])
 }
 
 func kekPath(c Config) string { return filepath.Join(c.DataDir, "keys", "kek") }

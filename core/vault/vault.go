@@ -19,9 +19,10 @@ import (
 // Vault hands out the keys of tenants. It is safe for concurrent use.
 type Vault struct {
 	db       *db.DB
-	keks     []kek // current first
+	config   Config
 	platform *Keys
 	mu       sync.RWMutex
+	keks     []kek // current first
 	cache    map[uuid.UUID]*Keys
 }
 
@@ -42,9 +43,9 @@ func Open(ctx context.Context, c Config, d *db.DB) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{db: d, keks: keks, cache: map[uuid.UUID]*Keys{}}
+	v := &Vault{db: d, config: c, keks: keks, cache: map[uuid.UUID]*Keys{}}
 	for _, id := range used {
-		if v.find(id) == nil {
+		if find(keks, id) == nil {
 			return nil, fmt.Errorf("vault: data keys are wrapped by key-encryption key %s, but the one given is %s: restore the right one", id, keks[0].id)
 		}
 	}
@@ -101,7 +102,10 @@ func (v *Vault) load(ctx context.Context, tx *db.Tx, tenant uuid.UUID) (*Keys, e
 	const find = `SELECT kek_id, wrapped FROM tenant_keys WHERE tenant_id = $1`
 	err := tx.QueryRow(ctx, find, tenant).Scan(&id, &wrapped)
 	if errors.Is(err, db.ErrNoRows) {
-		current := v.keks[0]
+		var current kek
+		if current, err = v.newest(ctx, tx); err != nil {
+			return nil, err
+		}
 		_, err = tx.Exec(ctx, `INSERT INTO tenant_keys (tenant_id, kek_id, wrapped, created_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tenant_id) DO NOTHING`, tenant, current.id, wrap(current, tenant, newDataKey()), tx.Now())
 		if err != nil {
@@ -119,74 +123,59 @@ func (v *Vault) load(ctx context.Context, tx *db.Tx, tenant uuid.UUID) (*Keys, e
 	return newKeys(tenant, dek), nil
 }
 
+// unwrap opens a data key. A key-encryption key that is not known may be newer than this process: it is looked for once more.
 func (v *Vault) unwrap(id string, tenant uuid.UUID, wrapped []byte) ([]byte, error) {
-	k := v.find(id)
+	k := find(v.known(), id)
 	if k == nil {
-		return nil, fmt.Errorf("vault: key-encryption key %s is not known", id)
+		keks, err := v.reload()
+		if err != nil {
+			return nil, err
+		}
+		if k = find(keks, id); k == nil {
+			return nil, fmt.Errorf("vault: key-encryption key %s is not known", id)
+		}
 	}
 	return unwrap(*k, tenant, wrapped)
 }
 
-func (v *Vault) find(id string) *kek {
-	for i := range v.keks {
-		if v.keks[i].id == id {
-			return &v.keks[i]
+// newest is the key-encryption key that a new data key is wrapped by: the current one now, not the one of this process's
+// start. A rotation waits until tx has ended, so that it finds what was wrapped by the key before.
+func (v *Vault) newest(ctx context.Context, tx *db.Tx) (kek, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, rotationLock); err != nil {
+		return kek{}, fmt.Errorf("vault: make key: %w", err)
+	}
+	keks, err := v.reload()
+	if err != nil {
+		return kek{}, err
+	}
+	return keks[0], nil
+}
+
+func (v *Vault) known() []kek {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.keks
+}
+
+// reload reads the key-encryption keys again: a rotation may have begun.
+func (v *Vault) reload() ([]kek, error) {
+	keks, err := loadKEKs(v.config)
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.keks = keks
+	return keks, nil
+}
+
+func find(keks []kek, id string) *kek {
+	for i := range keks {
+		if keks[i].id == id {
+			return &keks[i]
 		}
 	}
 	return nil
-}
-
-// Rewrap wraps every data key that an old key-encryption key wrapped with the current one, in batches, and returns how many. It may be
-// interrupted and run again; afterwards the old key is not needed any more. Sealed data stays as it is.
-func (v *Vault) Rewrap(ctx context.Context) (int, error) {
-	total := 0
-	for {
-		n := 0
-		err := v.db.WithSystem(ctx, "vault/rewrap", func(ctx context.Context, tx *db.Tx) (err error) {
-			n, err = v.rewrapBatch(ctx, tx)
-			return err
-		})
-		total += n
-		if err != nil || n == 0 {
-			return total, err
-		}
-	}
-}
-
-func (v *Vault) rewrapBatch(ctx context.Context, tx *db.Tx) (int, error) {
-	rows, err := tx.Query(ctx, `SELECT tenant_id, kek_id, wrapped FROM tenant_keys WHERE kek_id <> $1 LIMIT 100 FOR UPDATE`, v.keks[0].id)
-	if err != nil {
-		return 0, fmt.Errorf("vault: rewrap: %w", err)
-	}
-	type held struct {
-		tenant  uuid.UUID
-		id      string
-		wrapped []byte
-	}
-	var all []held
-	for rows.Next() {
-		var h held
-		if err := rows.Scan(&h.tenant, &h.id, &h.wrapped); err != nil {
-			rows.Close()
-			return 0, fmt.Errorf("vault: rewrap: %w", err)
-		}
-		all = append(all, h)
-	}
-	if err := rows.Err(); err != nil {
-		return 0, fmt.Errorf("vault: rewrap: %w", err)
-	}
-	for _, h := range all {
-		dek, err := v.unwrap(h.id, h.tenant, h.wrapped)
-		if err != nil {
-			return 0, err
-		}
-		_, err = tx.Exec(ctx, `UPDATE tenant_keys SET kek_id = $2, wrapped = $3 WHERE tenant_id = $1`,
-			h.tenant, v.keks[0].id, wrap(v.keks[0], h.tenant, dek))
-		if err != nil {
-			return 0, fmt.Errorf("vault: rewrap: %w", err)
-		}
-	}
-	return len(all), nil
 }
 
 func usedKEKs(ctx context.Context, d *db.DB) (ids []string, err error) {

@@ -129,21 +129,6 @@ func TestWrongOrMissingKEK(t *testing.T) {
 	}
 }
 
-// TestRewrap is the rotation of K3: after it the old key-encryption key is not needed.
-func TestRewrap(t *testing.T) {
-	t.Parallel()
-	d := coretest.DB(t)
-	tenant, row := db.NewID(), db.NewID()
-	sealed := keys(t, d, open(t, d, vault.Config{KEK: kekA}), tenant).Seal("c", row, []byte("x"))
-	if n, err := open(t, d, vault.Config{KEK: kekB + "," + kekA}).Rewrap(t.Context()); err != nil || n != 2 {
-		t.Fatalf("rewrapped %d (%v), want the tenant's and the platform's", n, err)
-	}
-	k := keys(t, d, open(t, d, vault.Config{KEK: kekB}), tenant)
-	if got, err := k.Open("c", row, sealed); err != nil || string(got) != "x" {
-		t.Errorf("after rotation: %q, %v", got, err)
-	}
-}
-
 func TestKeysOfRolledBackTransactionAreNotCached(t *testing.T) {
 	t.Parallel()
 	d := coretest.DB(t)
