@@ -43,6 +43,7 @@ type orders struct {
 	Address, Dir, Book string
 	Skew               time.Duration
 	Seed               uint64
+	Machine            int // every start is another one
 }
 
 // told is a clock that is set from outside, and goes wrong by a constant.
@@ -58,7 +59,11 @@ type entry struct {
 	ID, To, Org string
 	At          time.Time // by the clock of the machine
 	Late        bool      // the machine was not told that it worked
+	By          hand
 }
+
+// hand is a machine at one time it was told.
+type hand struct{ Machine, Time int }
 
 // book is a provider that writes down what it is given, whatever becomes of the machine. Of a hundred messages it fails three
 // before they are taken and three after.
@@ -67,6 +72,7 @@ type book struct {
 	rnd  *rand.Rand
 	file *os.File // O_APPEND: a line is one write
 	now  func() time.Time
+	by   func() hand
 }
 
 func (b *book) Send(_ context.Context, m channel.Message) (string, error) {
@@ -76,7 +82,7 @@ func (b *book) Send(_ context.Context, m channel.Message) (string, error) {
 	if luck < 3 {
 		return "", fault.New(fault.Unavailable, "channel.failed")
 	}
-	line, err := json.Marshal(entry{ID: m.ID, To: m.To, Org: m.Params["org"], At: b.now(), Late: luck < 6})
+	line, err := json.Marshal(entry{ID: m.ID, To: m.To, Org: m.Params["org"], At: b.now(), Late: luck < 6, By: b.by()})
 	if err != nil {
 		return "", err
 	}
@@ -98,6 +104,7 @@ func replica(spec string) error {
 	}
 	clk := &told{skew: o.Skew}
 	in := bufio.NewScanner(os.Stdin)
+	var told atomic.Int64
 	next := func() (n int, ok bool) {
 		var at int64
 		if !in.Scan() {
@@ -105,6 +112,7 @@ func replica(spec string) error {
 		}
 		_, err := fmt.Sscan(in.Text(), &n, &at)
 		clk.at.Store(at)
+		told.Store(int64(n))
 		return n, err == nil
 	}
 	if _, ok := next(); !ok {
@@ -123,7 +131,7 @@ func replica(spec string) error {
 		return err
 	}
 	p, err := platform.Open(context.Background(), platform.Options{DB: d, DataDir: o.Dir, Clock: clk, Config: config.Default(), Bundle: bundle,
-		Sender: &book{rnd: rand.New(rand.NewPCG(o.Seed, 7)), file: file, now: clk.Now}})
+		Sender: &book{rnd: rand.New(rand.NewPCG(o.Seed, 7)), file: file, now: clk.Now, by: func() hand { return hand{o.Machine, int(told.Load())} }}})
 	if err != nil {
 		return err
 	}
@@ -143,6 +151,7 @@ func replica(spec string) error {
 
 // machine is a replica as its operator sees it.
 type machine struct {
+	n     int
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines chan string // closed when it has ended
@@ -158,14 +167,16 @@ type fleet struct {
 	book  string
 	all   [3]*machine
 	n     int           // times told
+	made  int           // machines started
 	usual time.Duration // a tick takes
 
-	kills, inside int // machines killed; while they were at it
+	kills int           // machines killed
+	cut   map[hand]bool // those that were at it
 }
 
 func newFleet(t *testing.T, w *world, rnd *rand.Rand, book string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, w: w, rnd: rnd, book: book, usual: 50 * time.Millisecond}
+	f := &fleet{t: t, w: w, rnd: rnd, book: book, usual: 50 * time.Millisecond, cut: map[hand]bool{}}
 	t.Cleanup(func() {
 		for _, m := range f.all {
 			if m != nil {
@@ -187,12 +198,13 @@ func newFleet(t *testing.T, w *world, rnd *rand.Rand, book string) *fleet {
 // start starts a machine; its clock is wrong by up to five minutes.
 func (f *fleet) start(i int) {
 	f.t.Helper()
-	spec, err := json.Marshal(orders{Address: coretest.Address(f.t, f.w.DB, db.RoleApp), Dir: f.w.DataDir, Book: f.book,
+	f.made++
+	spec, err := json.Marshal(orders{Machine: f.made, Address: coretest.Address(f.t, f.w.DB, db.RoleApp), Dir: f.w.DataDir, Book: f.book,
 		Skew: time.Duration(f.rnd.Int64N(int64(10*time.Minute))) - 5*time.Minute, Seed: f.rnd.Uint64()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m := &machine{cmd: exec.Command(os.Args[0]), lines: make(chan string, 4)}
+	m := &machine{n: f.made, cmd: exec.Command(os.Args[0]), lines: make(chan string, 4)}
 	m.cmd.Env = append(os.Environ(), replicaEnv+"="+string(spec))
 	m.cmd.Stderr = &m.errs
 	out, err := m.cmd.StdoutPipe()
@@ -271,7 +283,7 @@ func (f *fleet) step(machines int, kill bool) {
 			}
 			if kill && k == 0 {
 				if !ended {
-					f.inside++
+					f.cut[hand{f.all[i].n, f.n}] = true
 				}
 				f.start(i)
 			}
