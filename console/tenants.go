@@ -149,6 +149,7 @@ type releaseView struct {
 	Changes    []tenant.Delta // against the published one
 	Published  bool
 	MayPublish bool
+	Preview    *previewView // of its reminders, while it waits
 }
 
 type releaseFile struct{ Name, Text string }
@@ -187,7 +188,12 @@ func (k *Console) showRelease(c *fiber.Ctx) error {
 		}
 		v.Changes = tenant.Diff(live.Definition, r.Definition)
 	}
-	v.MayPublish = number > s.Published && k.may(c.UserContext(), authz.TenantPublish)
+	if number > s.Published {
+		if v.Preview, err = k.preview(c.UserContext(), web.Printer(c), r.Definition); err != nil {
+			return err
+		}
+		v.MayPublish = k.may(c.UserContext(), authz.TenantPublish)
+	}
 	return k.renderRelease(c, v)
 }
 

@@ -172,55 +172,6 @@ func (s *Service) messages(ctx context.Context, tx *db.Tx, certificate uuid.UUID
 	return s.Notify.ByKeys(ctx, tx, keys)
 }
 
-// Day is what is coming on one day.
-type Day struct {
-	On           clock.Date
-	Certificates int // reminders that become due
-	Messages     int // after merging
-	People       int
-}
-
-// Forecast counts what the coming days will bring, today not included: by the published releases, or by the given ones,
-// which shows what a change of rules would do before it is published.
-func (s *Service) Forecast(ctx context.Context, days int, releases ...*tenant.Tenant) ([]Day, error) {
-	if err := s.Authz.CheckRoute(ctx, authz.QueueView, uuid.Nil); err != nil {
-		return nil, err
-	}
-	if len(releases) == 0 {
-		var err error
-		if releases, err = s.Tenants.All(ctx); err != nil {
-			return nil, err
-		}
-	}
-	var out []Day
-	err := s.DB.WithSystem(ctx, "console/reminders", func(ctx context.Context, tx *db.Tx) error {
-		out = nil
-		for n := 1; n <= days; n++ {
-			day := Day{On: clock.CivilDate(tx.Now(), clock.Shanghai).AddDays(n)}
-			b := batch{}
-			for _, t := range releases {
-				zone := clock.Shanghai
-				if t.Zone().String() != zone.String() {
-					zone = t.Zone()
-				}
-				on := clock.CivilDate(tx.Now(), zone).AddDays(n)
-				for _, r := range rulesOf(t) {
-					sp := span{zone: zone, offset: r.offset, lo: on.AddDays(-1), hi: on}
-					b[sp] = append(b[sp], r)
-				}
-			}
-			err := tx.QueryRow(ctx, `SELECT count(*), count(DISTINCT (tenant_id, person, channel)), count(DISTINCT (tenant_id, person)) FROM (`+dueSQL+`) due`,
-				s.args(tx.Now(), b)...).Scan(&day.Certificates, &day.Messages, &day.People)
-			if err != nil {
-				return fmt.Errorf("reminder: forecast: %w", err)
-			}
-			out = append(out, day)
-		}
-		return nil
-	})
-	return out, err
-}
-
 // Ending is a certificate that ends soon, or ended lately, in the list of staff.
 type Ending struct {
 	Tenant, Certificate uuid.UUID
