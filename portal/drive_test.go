@@ -40,7 +40,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := platformtest.New(t, portal.Messages, aftertext.Messages, renewtext.Messages)
+	return openPortal(t, platformtest.New(t, portal.Messages, aftertext.Messages, renewtext.Messages))
+}
+
+// openPortal puts the pages before a platform.
+func openPortal(t *testing.T, w *platformtest.World) *world {
+	t.Helper()
 	srv, err := web.New(web.Config{Secret: bytes.Repeat([]byte{7}, 32), Hosts: w.Sites.Hosts(), Bundle: w.Bundle, Authorizer: w.Authz, Sessions: w.Sessions, Now: w.Clock.Now})
 	if err != nil {
 		t.Fatal(err)

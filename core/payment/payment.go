@@ -60,6 +60,8 @@ const (
 	SettleWritten  Point = "settle.written"  // attempt and order are written, not committed
 	NotifyDone     Point = "notify.done"     // committed, not answered
 	PollAsked      Point = "poll.asked"      // the gateway's answer is known, nothing locked yet
+	DeskAsked      Point = "desk.asked"      // a page has seen the order, nothing of its payments
+	DeskRead       Point = "desk.read"       // the order is read again, its attempts not yet
 	RefundSent     Point = "refund.sent"     // the gateway answered a refund, nothing stored yet
 )
 

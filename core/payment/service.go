@@ -61,6 +61,9 @@ type Desk struct {
 // Desk reads what the payment page of an order shows. Whoever may see the order may.
 func (s *Service) Desk(ctx context.Context, tenantID, orderID uuid.UUID) (Desk, error) {
 	var d Desk
+	if err := s.hooks.at(ctx, DeskAsked); err != nil {
+		return d, err
+	}
 	err := s.db.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
 		o, err := s.orders.Load(ctx, tx, orderID)
 		if err != nil {
@@ -90,6 +93,9 @@ func (s *Service) desk(ctx context.Context, tx *db.Tx, o order.Order) (Desk, err
 			return Desk{}, fmt.Errorf("payment: release %d has no bank account %q", o.Release, p.Payment.Bank)
 		}
 		d.Bank = &bank
+	}
+	if err := s.hooks.at(ctx, DeskRead); err != nil {
+		return Desk{}, err
 	}
 	attempts, err := attemptsOf(ctx, tx, o.ID)
 	if err != nil {
