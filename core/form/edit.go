@@ -54,9 +54,6 @@ func (f Form) anyAnswer(keys map[string]bool) bool {
 }
 
 func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {
-	if fd.Type == Letter && f.opensAnswer(open) {
-		return true
-	}
 	names := append(fd.VisibleWhen.Fields(), fd.RequiredWhen.Fields()...)
 	names = append(names, g.VisibleWhen.Fields()...)
 	if fd.By != "" {
@@ -69,16 +66,6 @@ func (f Form) hangsOn(g Group, fd Field, open map[string]bool) bool {
 	}
 	for _, n := range names {
 		if open[n] {
-			return true
-		}
-	}
-	return false
-}
-
-// opensAnswer tells whether anything that is typed is open.
-func (f Form) opensAnswer(open map[string]bool) bool {
-	for _, fd := range f.Fields() {
-		if open[fd.Key] && !fd.IsFile() {
 			return true
 		}
 	}
