@@ -220,7 +220,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		p.startAgent(ctx)
 		p.welcome()
 	}
-	go debug.FreeOSMemory() // a start compiles packs and policies and tries a password: most of that memory is not wanted again
+	go debug.FreeOSMemory() // a start compiles packs and policies: most of that memory is not wanted again
 	failed := make(chan error, 2)
 	go func() { failed <- srv.Listen(p.cfg.Web.Listen) }()
 	if addr := p.cfg.Web.MetricsListen; addr != "" {
