@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"errors"
 	"io"
 	"mime/multipart"
 	"path/filepath"
@@ -28,12 +27,11 @@ const (
 )
 
 // takeFiles stores the pictures that a page without scripts sent with its form, and checks the step again when any came.
-func (p *Portal) takeFiles(c *fiber.Ctx, f *filling, res *form.Result) (ui.Errors, error) {
+func (p *Portal) takeFiles(c *fiber.Ctx, f *filling, res *form.Result) (refused turnedDown, err error) {
 	body, err := c.MultipartForm()
 	if err != nil {
-		return nil, nil // not a form with files
+		return refused, nil // not a form with files
 	}
-	var refused ui.Errors
 	came := false
 	for _, fd := range f.w.Item.Form.Steps(f.step.ID).Fields() {
 		heads := body.File[fd.Key+fileSuffix]
@@ -42,24 +40,56 @@ func (p *Portal) takeFiles(c *fiber.Ctx, f *filling, res *form.Result) (ui.Error
 		}
 		came = true
 		err := p.upload(c, f.w.ID, fd.Key, heads[0])
-		if flt := fault.From(err); flt != nil && mendable(flt.Kind) {
-			refused = append(refused, ui.FieldError{Name: fd.Key, Text: sentence(flt, fd.Key, f)})
+		if flt := fault.From(err); flt != nil && (web.Mendable(flt) || flt.Kind == fault.TooLarge) {
+			refused.full = refused.full || flt.Kind == fault.Unavailable
+			refused.Errors = append(refused.Errors, ui.FieldError{Name: fd.Key, Text: sentence(flt, fd.Key, f)})
 		} else if err != nil {
-			return nil, err
+			return refused, err
 		}
 	}
 	if !came {
-		return nil, nil
+		return refused, nil
 	}
 	*res, err = p.store(c, f, typed(c, f.w, f.step.ID, ""))
 	res.Problems = slices.DeleteFunc(res.Problems, func(pr form.Problem) bool { // one message a field is enough
-		return slices.ContainsFunc(refused, func(e ui.FieldError) bool { return e.Name == pr.Field })
+		return slices.ContainsFunc(refused.Errors, func(e ui.FieldError) bool { return e.Name == pr.Field })
 	})
 	return refused, err
 }
 
-func mendable(k fault.Kind) bool {
-	return slices.Contains([]fault.Kind{fault.Invalid, fault.TooLarge, fault.Conflict, fault.Precondition, fault.RateLimited}, k)
+// turnedDown is what was wrong with the pictures of a form.
+type turnedDown struct {
+	ui.Errors
+	full bool // one could not be stored: the form was right
+}
+
+// status is the one of the page that says so, with other problems or without.
+func (r turnedDown) status(problems ui.Errors) int {
+	switch {
+	case r.full:
+		return fiber.StatusServiceUnavailable
+	case len(problems) > 0:
+		return fiber.StatusUnprocessableEntity
+	}
+	return fiber.StatusOK
+}
+
+// beside puts an error about a picture beside the input that it came from.
+func beside(err error, input string) error {
+	f := fault.From(err)
+	about := f != nil && (f.Kind == fault.TooLarge || f.Kind == fault.Invalid || f.Kind == fault.Unavailable && len(f.Fields) > 0)
+	if !about {
+		return err
+	}
+	at := fault.Field{Name: input, ID: f.ID, Args: f.Args}
+	if len(f.Fields) > 0 {
+		at.ID, at.Args = f.Fields[0].ID, f.Fields[0].Args
+	}
+	out := fault.InvalidFields(at)
+	if out.Err = f; f.Kind == fault.Unavailable {
+		out.Kind = f.Kind
+	}
+	return out
 }
 
 // sentence is what a fault says about a field.
@@ -242,12 +272,8 @@ func (p *Portal) phoneUpload(c *fiber.Ctx) error {
 		return web.Retry(c, err, phonePage(v))
 	}
 	file, err := p.Materials.UploadByTicket(c.UserContext(), web.SiteOf(c).Tenant, c.Params("token"), filepath.Base(head.Filename), raw)
-	if errors.Is(err, fault.TooLarge) {
-		flt := fault.From(err)
-		err = fault.InvalidFields(fault.Field{Name: "picture", ID: flt.ID, Args: flt.Args})
-	}
 	if err != nil {
-		return web.Retry(c, err, phonePage(v))
+		return web.Retry(c, beside(err, "picture"), phonePage(v))
 	}
 	s := &sheet{say: web.Printer(c)}
 	v.Done, v.Checks = true, s.checks(form.Field{}, file)

@@ -118,16 +118,16 @@ func (p *Portal) saveStep(c *fiber.Ctx) error {
 	}
 	s := p.sheet(f.w, f.step.ID, f.say)
 	s.hear(res, f.say)
-	problems := append(refused, spokenProblems(res, f.say)...)
+	problems := append(refused.Errors, spokenProblems(res, f.say)...)
 	switch {
 	case pressed == "letter-pdf" || pressed == "letter-print":
 		return p.toLetter(c, f, s, problems, pressed)
 	case pressed != "next" && pressed != "":
-		web.PageOf(c).Errors = refused
-		return web.Render(c, statusOf(refused), formPage(p.formView(c, f, s, "")))
+		web.PageOf(c).Errors = refused.Errors
+		return web.Render(c, refused.status(refused.Errors), formPage(p.formView(c, f, s, "")))
 	case len(problems) > 0:
 		web.PageOf(c).Errors = s.inOrder(problems)
-		return web.Render(c, fiber.StatusUnprocessableEntity, formPage(p.formView(c, f, s, "")))
+		return web.Render(c, refused.status(problems), formPage(p.formView(c, f, s, "")))
 	}
 	if seen := hintsOf(res); seen != "" && seen != c.FormValue("_seen") {
 		return web.Render(c, fiber.StatusOK, formPage(p.formView(c, f, s, seen)))
@@ -313,13 +313,6 @@ func hintsOf(res form.Result) string {
 		fmt.Fprintf(h, "%s %s %s\n", w.Field, w.ID, res.Answers[w.Field])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-func statusOf(errs ui.Errors) int {
-	if len(errs) > 0 {
-		return fiber.StatusUnprocessableEntity
-	}
-	return fiber.StatusOK
 }
 
 func flatten(args map[string]any) []any {

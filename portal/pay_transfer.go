@@ -76,7 +76,7 @@ func (p *Portal) submitTransfer(c *fiber.Ctx) error {
 	s := slip{PayerName: c.FormValue("payer_name"), PayerLast4: c.FormValue("payer_last4"), Amount: c.FormValue("amount"),
 		Day: c.FormValue("transferred_on"), Remark: c.FormValue("remark")}
 	if x, err = p.takeSlip(c, x); err != nil {
-		return web.Retry(c, atFile(err), transferPage(p.transferView(c, x, s)))
+		return web.Retry(c, beside(err, "file"), transferPage(p.transferView(c, x, s)))
 	}
 	if c.FormValue("_step") != "next" && c.FormValue("_step") != "" {
 		return web.Render(c, fiber.StatusOK, transferPage(p.transferView(c, x, s)))
@@ -109,18 +109,6 @@ func (p *Portal) takeSlip(c *fiber.Ctx, x paying) (paying, error) {
 	return fresh, nil
 }
 
-// atFile puts an error about the picture beside the tile.
-func atFile(err error) error {
-	f := fault.From(err)
-	if f == nil || (f.Kind != fault.Invalid && f.Kind != fault.TooLarge) {
-		return err
-	}
-	if len(f.Fields) > 0 {
-		return fault.InvalidFields(fault.Field{Name: "file", ID: f.Fields[0].ID, Args: f.Fields[0].Args})
-	}
-	return fault.InvalidFields(fault.Field{Name: "file", ID: f.ID, Args: f.Args})
-}
-
 func (p *Portal) storeSlip(c *fiber.Ctx, o order.Order, h *multipart.FileHeader) (material.File, error) {
 	raw, err := contents(h)
 	if err != nil {
@@ -150,7 +138,7 @@ func (p *Portal) uploadVoucher(c *fiber.Ctx) error {
 	}
 	f, err := p.storeSlip(c, o, h)
 	if err != nil {
-		return atFile(err)
+		return beside(err, "file")
 	}
 	return web.Render(c, fiber.StatusOK, ui.Upload(p.slipTile(o, p.voucherLimit(c, o), &f, web.Printer(c))))
 }

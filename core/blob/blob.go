@@ -37,6 +37,9 @@ func NewKey(tenant uuid.UUID) string { return tenant.String() + "/" + uuid.NewSt
 // Local is a Store in a directory of this machine.
 type Local struct{ dir string }
 
+// partPrefix begins the name of a file that is being written.
+const partPrefix = ".part-"
+
 var keyForm = regexp.MustCompile(`^[0-9a-f-]{36}/[0-9a-f-]{36}$`)
 
 // OpenLocal keeps blobs below dir (DATA_DIR/blobs), made when new.
@@ -57,7 +60,7 @@ func (l *Local) Put(ctx context.Context, key string, data []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("blob: put: %w", err)
 	}
-	part, err := os.CreateTemp(folder, ".part-*")
+	part, err := os.CreateTemp(folder, partPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("blob: put: %w", err)
 	}

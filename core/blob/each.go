@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ type Lister interface {
 	Each(ctx context.Context, before time.Time, f func(key string) error) error
 }
 
-// Each implements Lister; unfinished writes are not blobs. Blobs that vanish meanwhile are passed over.
+// Each implements Lister. Blobs that vanish meanwhile are passed over. Unfinished writes are not blobs: those begun before that
+// time are what a crash left, and are removed.
 func (l *Local) Each(ctx context.Context, before time.Time, f func(key string) error) error {
 	return filepath.WalkDir(l.dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -29,7 +31,8 @@ func (l *Local) Each(ctx context.Context, before time.Time, f func(key string) e
 			return err
 		}
 		key, err := filepath.Rel(l.dir, path)
-		if key = filepath.ToSlash(key); d.IsDir() || err != nil || strings.HasPrefix(d.Name(), ".") || !keyForm.MatchString(key) {
+		part := strings.HasPrefix(d.Name(), partPrefix)
+		if key = filepath.ToSlash(key); d.IsDir() || err != nil || !part && !keyForm.MatchString(key) {
 			return nil
 		}
 		info, err := d.Info()
@@ -42,6 +45,16 @@ func (l *Local) Each(ctx context.Context, before time.Time, f func(key string) e
 		if !info.ModTime().Before(before) {
 			return nil
 		}
+		if part {
+			return remove(path)
+		}
 		return f(key)
 	})
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("blob: each: %w", err)
+	}
+	return nil
 }

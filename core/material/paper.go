@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/xml"
-	"fmt"
 	"io"
 
 	"github.com/google/uuid"
@@ -50,7 +49,7 @@ func (s *Service) Attach(ctx context.Context, tenantID, orderID uuid.UUID, raw [
 	f := File{Tenant: tenantID, ID: db.NewID(), Order: orderID, Field: Invoice, MediaType: media, Bytes: int64(len(raw)),
 		SHA256: sum[:], UploadedBy: uploader(ctx), blobKey: blob.NewKey(tenantID)}
 	if err := s.Blobs.Put(ctx, f.blobKey, keys.Seal(column, f.ID, raw)); err != nil {
-		return File{}, fault.Wrap(fault.Unavailable, "material.store", fmt.Errorf("material: put: %w", err))
+		return File{}, notStored("file", err)
 	}
 	stored := f
 	err = s.DB.WithTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {

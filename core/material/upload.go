@@ -25,7 +25,7 @@ import (
 // Upload takes a picture for a field of an order. name is the browser's; it is only said back in errors.
 //
 // The field must be a file field that the form shows and that is open now, or Voucher while a transfer is awaited. The
-// picture replaces the field's older one. Errors: fault.TooLarge over the field's limit (req B41), fault.Invalid for
+// picture replaces the field's older one. Errors: fault.TooLarge over the field's limit (req B41), fault.Unavailable at the field when the store is full, fault.Invalid for
 // anything that is not a still JPEG or PNG (req B35), fault.Conflict when the field is locked or the order's quota is
 // used up, and what core/authz says.
 func (s *Service) Upload(ctx context.Context, tenantID, orderID uuid.UUID, field, name string, raw []byte) (File, error) {
@@ -142,7 +142,7 @@ func (s *Service) take(ctx context.Context, at place, name string, raw []byte, a
 		blobKey: blob.NewKey(at.tenant),
 	}
 	if err := s.Blobs.Put(ctx, f.blobKey, at.keys.Seal(column, f.ID, pic.JPEG)); err != nil {
-		return File{}, fault.Wrap(fault.Unavailable, "material.store", fmt.Errorf("material: put: %w", err))
+		return File{}, notStored(at.field.Key, err)
 	}
 	stored := f
 	err = s.DB.WithTenant(ctx, at.tenant, func(ctx context.Context, tx *db.Tx) error {
@@ -157,6 +157,11 @@ func (s *Service) take(ctx context.Context, at place, name string, raw []byte, a
 		return File{}, err
 	}
 	return stored, nil
+}
+
+// notStored is what an applicant reads at the field, and an operator in the log, when the blob store takes nothing: its disk is full.
+func notStored(field string, cause error) error {
+	return &fault.Error{Kind: fault.Unavailable, ID: "material.store", Fields: []fault.Field{fault.At(field, "material.store")}, Err: fmt.Errorf("material: put: %w", cause)}
 }
 
 // discard removes the blob of a row that was surely not written; after an unclear commit it stays for Reap to judge.

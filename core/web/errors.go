@@ -176,7 +176,9 @@ func again(c *fiber.Ctx) *ui.Again {
 func typed(c *fiber.Ctx) (out [][2]string) {
 	body, err := c.MultipartForm()
 	if err != nil { // not a form with files
-		c.Request().PostArgs().VisitAll(func(name, value []byte) { out = append(out, [2]string{string(name), string(value)}) })
+		for name, value := range c.Request().PostArgs().All() {
+			out = append(out, [2]string{string(name), string(value)})
+		}
 		return out
 	}
 	for _, name := range slices.Sorted(maps.Keys(body.Value)) {

@@ -88,7 +88,8 @@ func partial(c *fiber.Ctx) bool { return c.Get(fiber.HeaderXRequestedWith) != ""
 func Partial(c *fiber.Ctx) bool { return partial(c) }
 
 // Retry shows a form again after an error that its reader can mend (Invalid,
-// Conflict, Precondition, RateLimited): the page with the problems beside its
+// Conflict, Precondition, RateLimited; Unavailable when it names a field: one
+// thing could not be stored just now): the page with the problems beside its
 // fields and the status of the kind. Any other error is returned, for the error
 // handler. Scripts get the error handler's JSON.
 func Retry(c *fiber.Ctx, err error, component templ.Component) error {
@@ -96,13 +97,23 @@ func Retry(c *fiber.Ctx, err error, component templ.Component) error {
 	if f == nil || partial(c) {
 		return err
 	}
+	if !Mendable(f) {
+		return err
+	}
+	p := PageOf(c)
+	p.Errors = FormErrors(err, p.Print)
+	return Render(c, Status(err), component)
+}
+
+// Mendable reports whether the reader of a form can do something about a fault; see Retry.
+func Mendable(f *fault.Error) bool {
 	switch f.Kind {
 	case fault.Invalid, fault.Conflict, fault.Precondition, fault.RateLimited:
-		p := PageOf(c)
-		p.Errors = FormErrors(err, p.Print)
-		return Render(c, Status(err), component)
+		return true
+	case fault.Unavailable:
+		return len(f.Fields) > 0
 	}
-	return err
+	return false
 }
 
 // FormErrors is an error as the problems of a form, in the reader's language:

@@ -33,7 +33,15 @@ const (
 	DefaultBody    = 256 << 10        // bytes of a request body
 	DefaultTimeout = 20 * time.Second // of a handler's work
 	headerBuffer   = 8 << 10          // bytes of a request's head
+	headTime       = 15 * time.Second // for a request's head, and for a small body
+	slowestLine    = 16 << 10         // bytes a second of the slowest line that a picture must come through (128 kbit/s)
+	bodyTime       = 5 * time.Minute  // for the largest body
 )
+
+// readTime is how long a body of so many bytes may take: a picture of 2 MB needs more than a minute on a slow line.
+func readTime(length int) time.Duration {
+	return min(max(headTime, time.Duration(length/slowestLine)*time.Second), bodyTime)
+}
 
 // Session is what a session cookie stands for. Its zero value is a visitor's.
 type Session struct {
@@ -76,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, metrics: NewMetrics()}
 	s.app = fiber.New(fiber.Config{
 		Immutable:               true, // else strings alias the request buffer
-		ReadTimeout:             15 * time.Second,
+		ReadTimeout:             headTime,
 		WriteTimeout:            60 * time.Second,
 		IdleTimeout:             60 * time.Second,
 		ReadBufferSize:          headerBuffer,
@@ -90,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 		AppName:                 "certsaas",
 	})
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		return fasthttp.RequestConfig{MaxRequestBodySize: s.bodyLimit(string(h.Method()), string(h.RequestURI()))}
+		return fasthttp.RequestConfig{MaxRequestBodySize: s.bodyLimit(string(h.Method()), string(h.RequestURI())), ReadTimeout: readTime(h.ContentLength())}
 	}
 	s.app.Use(s.recoverAndCount, s.identify)
 	s.health()

@@ -33,7 +33,11 @@ func (w *walk) bydStrides() []stride {
 	return []stride{
 		{name: "byd: draft begun", at: "/orders",
 			do: func(v *program.Visitor) {
-				v.Open(w.URL("byd", "/s/byd-gqgx")).Form("product").Press("立即办理")
+				if v.Open(w.URL("byd", "/s/byd-gqgx")); v.Has("继续填写") { // the scheduler opens one for a certificate that ends
+					v.Follow("继续填写")
+				} else {
+					v.Form("product").Press("立即办理")
+				}
 				x.begun(v)
 			},
 			done: func(v *program.Visitor) bool {
