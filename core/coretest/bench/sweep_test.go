@@ -39,13 +39,20 @@ func sweepFigures(t *testing.T, h *house, s size) []*figure {
 		grown = &figure{name: "the same beside its own bare SQL", goal: "≤ 1.3 × bare SQL", unit: "ms", peer: "bare INSERT … SELECT", met: ratioBelow(1.3)}
 		all = append(all, more, grown)
 	}
+	round := func(w *sweep.World, f *figure) sweep.Round {
+		begin := own(t)
+		r := w.Round()
+		f.server = append(f.server, own(t)-begin) // the bare statement's share is nothing
+		f.database, f.floorCPU = append(f.database, r.FirstCPU), append(f.floorCPU, r.BareCPU)
+		return r
+	}
 	for range s.rounds {
-		r := worlds[0].Round()
+		r := round(worlds[0], first)
 		first.add(ms(r.First), ms(r.Bare))
 		again.add(ms(r.Again), ms(r.First))
 		first.note = fmt.Sprintf("%s tenants, %s due: as many reminders and as many wanted renewals", thousands(sizes[0].Tenants), thousands(r.Rows))
 		if more != nil {
-			x := worlds[1].Round()
+			x := round(worlds[1], grown)
 			more.add(ms(x.First), ms(r.Bare))
 			grown.add(ms(x.First), ms(x.Bare))
 			more.note = fmt.Sprintf("%s due", thousands(x.Rows))
@@ -63,7 +70,7 @@ func (h *house) certificates(t *testing.T, name string, size sweep.Size) *sweep.
 	if err := db.Migrate(t.Context(), h.pg.URL(db.RoleOwner, name)); err != nil {
 		t.Fatal(err)
 	}
-	return sweep.New(t, h.pg.URL(embedpg.Superuser, name), func(c clock.Clock) *db.DB {
+	w := sweep.New(t, h.pg.URL(embedpg.Superuser, name), func(c clock.Clock) *db.DB {
 		d, err := db.Open(t.Context(), db.Options{AppURL: h.pg.URL(db.RoleApp, name), SystemURL: h.pg.URL(db.RoleSystem, name), MaxConns: 4, Clock: c})
 		if err != nil {
 			t.Fatal(err)
@@ -71,6 +78,8 @@ func (h *house) certificates(t *testing.T, name string, size sweep.Size) *sweep.
 		t.Cleanup(d.Close)
 		return d
 	}, size)
+	w.Spent = func() time.Duration { return family(t, h.pg.PID()) }
+	return w
 }
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }

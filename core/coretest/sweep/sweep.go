@@ -41,6 +41,8 @@ type World struct {
 	clock   *clock.Fake
 	tenants many
 	service *reminder.Service
+
+	Spent func() time.Duration // processor time of the database server so far; nil when it is not measured
 }
 
 // New fills the database at owner, a superuser's address. open opens it for the program's roles with the given clock.
@@ -71,6 +73,7 @@ func New(t testing.TB, owner string, open func(clock.Clock) *db.DB, size Size) *
 type Round struct {
 	Rows               int // reminders written, and as many wanted renewals
 	Bare, First, Again time.Duration
+	BareCPU, FirstCPU  time.Duration // of the database server
 }
 
 // Round measures once. It fails unless all three did what they should: the same rows, and nothing.
@@ -78,11 +81,15 @@ func (w *World) Round() Round {
 	w.t.Helper()
 	var r Round
 	w.reset()
+	cpu := w.spent()
 	r.Bare = w.bare()
+	r.BareCPU = w.spent() - cpu
 	w.row(&r.Rows, `SELECT count(*) FROM reminders`)
 	w.reset()
 	var first, again reminder.Swept
+	cpu = w.spent()
 	r.First, first = w.sweep()
+	r.FirstCPU = w.spent() - cpu
 	if r.Rows == 0 || first.Written != r.Rows || first.Renewals != r.Rows {
 		w.t.Fatalf("the sweep wrote %+v, the bare statement %d", first, r.Rows)
 	}
@@ -95,6 +102,13 @@ func (w *World) Round() Round {
 		w.t.Errorf("%d sequences: a sweep that finds nothing must not use up their numbers", sequences)
 	}
 	return r
+}
+
+func (w *World) spent() time.Duration {
+	if w.Spent == nil {
+		return 0
+	}
+	return w.Spent()
 }
 
 func (w *World) sweep() (time.Duration, reminder.Swept) {
