@@ -126,7 +126,7 @@ func (k *Console) frame(c *fiber.Ctx, title, active string) (ui.ConsoleProps, er
 	item := func(id, href, icon string) ui.NavItem {
 		return ui.NavItem{Label: p.T("console.nav." + id), Href: href, Icon: icon, Active: href == active}
 	}
-	groups := []ui.NavGroup{{Items: []ui.NavItem{item("home", "/", "clock")}}}
+	groups := []ui.NavGroup{{Items: []ui.NavItem{item("home", "/", "home")}}}
 	work := ui.NavGroup{Label: p.T("console.nav.work")}
 	for _, d := range desks {
 		if k.may(ctx, d.Action) {
@@ -140,7 +140,7 @@ func (k *Console) frame(c *fiber.Ctx, title, active string) (ui.ConsoleProps, er
 	}
 	look := ui.NavGroup{Label: p.T("console.nav.look")}
 	for _, x := range []struct{ id, href, icon, action string }{
-		{"orders", "/orders", "search", authz.QueueView}, {"reminders", "/reminders", "clock", authz.QueueView}, {"tenants", "/tenants", "more", authz.TenantView},
+		{"orders", "/orders", "search", authz.QueueView}, {"reminders", "/reminders", "clock", authz.QueueView}, {"tenants", "/tenants", "building", authz.TenantView},
 		{"staff", "/staff", "user", authz.StaffManage}, {"audit", "/audit", "lock", authz.AuditView}, {"health", "/health", "info", authz.HealthView},
 	} {
 		if k.may(ctx, x.action) && (x.id != "reminders" || k.Reminders != nil) {

@@ -117,7 +117,7 @@ func (k *Console) lay(c *fiber.Ctx, v *reviewView) {
 				f.Check, f.Note = ui.Plain, ""
 			}
 			if back {
-				f.Note = strings.TrimSpace(p.T("console.review.refused_before", "Reason", refused[fd.Key]) + " " + f.Note)
+				f.Before = p.T("console.review.refused_before", "Reason", refused[fd.Key])
 			}
 			group.Facts = append(group.Facts, f)
 		}

@@ -161,9 +161,13 @@ func (s *sheet) field(fd form.Field, hidden bool) templ.Component {
 	return ui.Field(f)
 }
 
-// width fits the box to what it holds.
+// width fits the box to what it holds; parts of an address stand side by side where there is room, as on a waybill.
 func width(fd form.Field) string {
 	switch {
+	case strings.Contains(fd.Autocomplete, "address-level"):
+		return "third"
+	case fd.Autocomplete == "shipping name", fd.Autocomplete == "shipping tel":
+		return "half"
 	case fd.Type == form.Mobile || fd.Type == form.Landline:
 		return "m"
 	case fd.MaxLen > 0 && fd.MaxLen <= 10:

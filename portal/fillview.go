@@ -21,9 +21,10 @@ func (p *Portal) formView(c *fiber.Ctx, f filling, s *sheet, hints string) formV
 	p.withLetter(c, f, s)
 	v := formView{
 		Title: f.step.Title.In(l), Kicker: f.w.Item.Name.In(l), URL: f.url(), Journey: journey(f.w.Item, "fill:"+f.step.ID, f.say),
-		Next: f.step.Next.In(l), Sections: s.sections(), Carried: s.carried(), Facts: s.facts(), Mirrors: s.mirrors(),
+		Next: f.step.Next.In(l), Carried: s.carried(), Facts: s.facts(), Mirrors: s.mirrors(),
 		Files: s.hasFiles(), Seen: hints, Hints: hints != "", Price: p.priceOf(c.UserContext(), f),
 	}
+	v.Sections, v.Settled = apart(s.sections())
 	if v.Next == "" {
 		v.Next = f.say.T("portal.next")
 	}
@@ -34,7 +35,7 @@ func (p *Portal) formView(c *fiber.Ctx, f filling, s *sheet, hints string) formV
 		}
 	}
 	if f.w.State == order.Rejected {
-		v.Title, v.Lead = f.say.T("portal.correct"), f.say.T("portal.correct_lead")
+		v.Title, v.Lead, v.Journey = f.say.T("portal.correct"), f.say.T("portal.correct_lead"), wayOf(f.w.Order, f.w.Item, f.say)
 		v.Back = ui.Link{Label: f.say.T("portal.to_order"), Href: "/orders/" + f.w.ID.String()}
 		if _, more := nextStep(f.w, f.step.ID); !more {
 			v.Next = f.say.T("portal.resubmit")
@@ -44,6 +45,23 @@ func (p *Portal) formView(c *fiber.Ctx, f filling, s *sheet, hints string) formV
 	}
 	v.Price.Action = ui.Button(ui.ButtonProps{Label: v.Next, Kind: ui.Primary, Large: true, Form: "order"})
 	return v
+}
+
+// apart takes the sections in which nothing may change any more out of a page's sections and numbers the rest anew.
+func apart(all []section) (open, settled []section) {
+	no := 0
+	for _, s := range all {
+		if len(s.Parts) == 0 {
+			settled = append(settled, s)
+			continue
+		}
+		if !s.Hidden {
+			no++
+		}
+		s.No = max(no, 1)
+		open = append(open, s)
+	}
+	return open, settled
 }
 
 func (p *Portal) signedIn(c *fiber.Ctx) bool { return web.PageOf(c).SignedIn() }
@@ -58,7 +76,7 @@ func (p *Portal) priceOf(ctx context.Context, f filling) ui.PriceProps {
 // priceLines is a price with its reasons.
 func (p *Portal) priceLines(ctx context.Context, f filling, lines []rules.Line, total int64) ui.PriceProps {
 	l := f.say.Locale()
-	v := ui.PriceProps{Title: f.w.Item.Name.In(l), Total: total}
+	v := ui.PriceProps{Title: f.w.Item.Name.In(l), Total: total, Paid: f.w.PaidAt != nil}
 	v.Facts = append(v.Facts, ui.Pair{Label: f.say.T("portal.order_number"), Value: f.w.Number})
 	for _, x := range lines {
 		v.Lines = append(v.Lines, ui.PriceLine{Label: x.Label.In(l), Why: x.Why.In(l), Fen: x.AmountFen})

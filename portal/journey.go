@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"certsaas/core/i18n"
+	"certsaas/core/order"
 	"certsaas/core/tenant"
 	"certsaas/core/web/ui"
 )
@@ -62,6 +63,25 @@ func journey(item tenant.Product, stage string, say i18n.Printer) []ui.Step {
 		at = len(ids)
 	}
 	return ui.Steps(at, labels...)
+}
+
+// troubled is a way whose current step came back with a reason.
+func troubled(way []ui.Step) []ui.Step {
+	for i := range way {
+		if way[i].State == ui.StepNow {
+			way[i].State = ui.StepTrouble
+		}
+	}
+	return way
+}
+
+// wayOf is the way of an order as it stands.
+func wayOf(o order.Order, item tenant.Product, say i18n.Printer) []ui.Step {
+	way := journey(item, stageOf(o, item), say)
+	if o.State == order.Rejected {
+		return troubled(way)
+	}
+	return way
 }
 
 func stageLabel(item tenant.Product, id string, say i18n.Printer) string {

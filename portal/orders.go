@@ -36,7 +36,7 @@ func tabsOf(t *tenant.Tenant) []tab {
 		installs = installs || p.Fulfilment == "install"
 		makes = makes || p.Fulfilment == "produce" || p.Fulfilment == "unlock"
 	}
-	out := []tab{{ID: "all"}}
+	out := []tab{{ID: "all"}, {"draft", []order.State{order.Draft}, false}}
 	if pays {
 		out = append(out, tab{"pay", []order.State{order.AwaitingPayment, order.PaymentCheck}, true})
 	}
@@ -47,7 +47,7 @@ func tabsOf(t *tenant.Tenant) []tab {
 	if makes {
 		out = append(out, tab{"make", []order.State{order.AwaitingKey, order.InProduction, order.ToDeliver}, false})
 	}
-	return append(out, tab{"done", []order.State{order.Completed}, false}, tab{"draft", []order.State{order.Draft}, false},
+	return append(out, tab{"done", []order.State{order.Completed}, false},
 		tab{"closed", []order.State{order.Cancelled, order.Lapsed, order.Refunding, order.Refunded}, false})
 }
 

@@ -73,7 +73,7 @@ func TestOrderPage(t *testing.T) {
 	w.settled(b, o)
 	p = b.open("/orders/" + o.ID.String())
 	p.has(".next", "待审核", "审核中", "短信")
-	p.has(".timeline", "付款成功", "系统")
+	p.has(".timeline", "付款成功")
 	p.has(".fold", "支付宝")
 	p.has(".actions", "申请退款")
 	w.approve(o)

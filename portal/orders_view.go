@@ -63,7 +63,7 @@ type answers struct {
 func (p *Portal) orderView(c *fiber.Ctx, h history) orderView {
 	say := web.Printer(c)
 	l := say.Locale()
-	v := orderView{Number: h.Number, Kicker: h.Item.Name.In(l), URL: orderURL(h.Order), Steps: journey(h.Item, stageOf(h.Order, h.Item), say),
+	v := orderView{Number: h.Number, Kicker: h.Item.Name.In(l), URL: orderURL(h.Order), Steps: wayOf(h.Order, h.Item, say),
 		Next: nextOf(h, say), Reasons: reasonsOf(h, say), Line: lineOf(h, say), Keys: keysOf(h, say), Groups: groupsOf(h, say),
 		Pay: payOf(h, say), Refunds: refundsOf(h, say), Shipments: shipmentsOf(h, say), Letter: h.Letter && h.State != order.Draft,
 		Price: p.priceLines(c.UserContext(), filling{w: h.placed, say: say}, h.Lines, h.TotalFen), Further: furtherOf(h, say),
@@ -113,7 +113,7 @@ func lineOf(h history, say i18n.Printer) []ui.Event {
 		order.Ship: ui.Good, order.Refund: ui.Good, order.Paid: ui.Good}
 	out := []ui.Event{{At: h.CreatedAt, Title: say.T("after.event.start"), Who: say.T("after.who.dealer")}}
 	for _, e := range h.Line {
-		x := ui.Event{At: e.At, Title: say.T("order.event." + string(e.Event)), Who: say.T("after.who.system"), Tone: tones[e.Event]}
+		x := ui.Event{At: e.At, Title: say.T("order.event." + string(e.Event)), Tone: tones[e.Event]} // what nobody did has no name beside it
 		if e.ActorKind == "dealer" || e.ActorKind == "staff" {
 			x.Who = say.T("after.who." + e.ActorKind)
 		}

@@ -37,7 +37,7 @@
   const choose = (devices) => new Promise((resolve) => {
     list.textContent = "";
     choice.hidden = false;
-    devices.forEach((d) => {
+    [...devices].sort((a, b) => used(a) - used(b) || (a.label || "").localeCompare(b.label || "")).forEach((d) => {
       const b = document.createElement("button");
       b.type = "button";
       b.className = "btn btn-secondary";
@@ -45,7 +45,7 @@
       b.disabled = used(d);
       b.dataset.sn = d.sn;
       b.addEventListener("click", () => { choice.hidden = true; resolve(d.sn); });
-      list.append(b, " ");
+      list.append(b);
     });
   });
   const used = (d) => d.containers.some((c) => c.cert) && d.sn !== chosen;

@@ -24,6 +24,11 @@ func (s *Server) static() {
 		}
 		c.Set(fiber.HeaderContentType, f.Type)
 		c.Set(fiber.HeaderCacheControl, immutable)
+		c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+		if c.AcceptsEncodings("gzip", "identity") == "gzip" {
+			c.Set(fiber.HeaderContentEncoding, "gzip")
+			return c.Send(f.Gzip)
+		}
 		return c.Send(f.Body)
 	})
 	s.app.Get("/theme/:file", func(c *fiber.Ctx) error {

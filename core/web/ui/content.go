@@ -39,6 +39,7 @@ type PriceProps struct {
 	Facts []Pair // quantity, term, …
 	Lines []PriceLine
 	Total int64
+	Paid  bool   // the total is paid
 	Note  string // "付款后开票"
 	Saved string // "已保存 14:32"
 

@@ -71,6 +71,7 @@ type Fact struct {
 	Note   string // what the check says
 	Letter string // the value on the letter when it differs
 	Was    string // the value before a second submission
+	Before string // why it was refused the last time
 	Reveal string // URL that POSTs to show the masked value (audited); "" none
 	Reject bool   // offer "reject this field"
 

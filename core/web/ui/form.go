@@ -57,7 +57,7 @@ type FieldProps struct {
 	MaxLength    int
 	Min, Max     int             // number, quantity; Max 0 = no limit
 	Rows         int             // textarea; 0 = 4
-	Width        string          // "s" code, "m" number, "l" name; "" full
+	Width        string          // "s" code, "m" number, "l" name; "third", "half" of the row on a wide screen; "" full
 	Prefix       string          // "¥"
 	Suffix       string          // "件", "年"
 	ReadOnly     bool            // shown with a lock; Locked says why

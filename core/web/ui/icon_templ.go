@@ -31,8 +31,9 @@ var iconPaths = map[string]string{
 	"yuan":     "M6 4l6 8 6-8M12 12v8M7 12.5h10M7 16h10",
 	"zoom":     "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13ZM15.5 15.5 21 21M10.5 8v5M8 10.5h5",
 	"rotate":   "M19.5 12a7.5 7.5 0 1 1-2.5-5.6M17.5 3v4h-4",
-	"more":     "M5 12h.01M12 12h.01M19 12h.01",
 	"empty":    "M4 8l3-4h10l3 4v12H4ZM4 8h16M9 12h6",
+	"home":     "M4 11.5 12 4l8 7.5V20h-5.5v-6h-5v6H4Z",
+	"building": "M5 20.5V4h9v16.5M14 9.5h5v11M3 20.5h18M8 8h3M8 12h3M8 16h3",
 	"pause":    "M8 5v14M16 5v14",
 }
 
@@ -65,7 +66,7 @@ func Icon(name string) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(iconPaths[name])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `icon.templ`, Line: 34, Col: 27}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `core/web/ui/icon.templ`, Line: 35, Col: 27}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {

@@ -3,8 +3,9 @@
 //
 // In: the address of a running program. Out: a Browser with any number of persons, each with cookies of his own, whose
 // Tabs wait until what they are told to use is there. A script's error or a breach of the content security policy fails
-// the test. With CERTSAAS_SCREENS set to a folder, Tab.Shot leaves pictures there; with CERTSAAS_AXE set to a file axe.min.js
-// (axe-core, which is no part of this repository), it fails for whatever axe finds.
+// the test, and so does what Tab.Shot finds in a page it looks at (Tab.Looks). With CERTSAAS_SCREENS set to a folder, Tab.Shot
+// leaves pictures there; with CERTSAAS_AXE set to a file axe.min.js (axe-core, which is no part of this repository), it fails
+// for whatever axe finds.
 package chromium
 
 import (
@@ -269,31 +270,41 @@ func list(dir string) []string {
 	return out
 }
 
-// Shot saves pictures of the page at the widths of a desk and of a phone, when CERTSAAS_SCREENS names a folder, and has axe
-// look at it, when CERTSAAS_AXE names its file.
+// Shot looks at the page as it stands (Looks). It also saves pictures at the widths of a desk and of a phone, and of a
+// console's page in the dark, when CERTSAAS_SCREENS names a folder, and has axe look at them, when CERTSAAS_AXE names its file.
 func (tab *Tab) Shot(name string) {
 	tab.t.Helper()
+	tab.Looks(name)
 	dir, axe := os.Getenv("CERTSAAS_SCREENS"), os.Getenv("CERTSAAS_AXE")
 	if dir == "" && axe == "" {
 		return
 	}
+	was := tab.size
+	for _, size := range []Size{Desktop, Phone} {
+		tab.Resize(size)
+		tab.snap(dir, axe, fmt.Sprintf("%s-%d", name, size.Width))
+	}
+	tab.Resize(was)
+	if tab.Is(`document.body.classList.contains("console")`) {
+		tab.dark(true)
+		tab.snap(dir, axe, name+"-dark")
+		tab.dark(false)
+	}
+}
+
+// snap saves one picture and runs axe once, each where it is asked for.
+func (tab *Tab) snap(dir, axe, name string) {
+	tab.t.Helper()
+	tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			tab.t.Fatal(err)
 		}
+		tab.picture(filepath.Join(dir, name+".png"))
 	}
-	was := tab.size
-	for _, size := range []Size{Desktop, Phone} {
-		tab.Resize(size)
-		tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
-		if dir != "" {
-			tab.picture(filepath.Join(dir, fmt.Sprintf("%s-%d.png", name, size.Width)))
-		}
-		if axe != "" {
-			tab.audit(name, axe)
-		}
+	if axe != "" {
+		tab.audit(name, axe)
 	}
-	tab.Resize(was)
 }
 
 // picture saves the whole page, top to bottom.

@@ -213,6 +213,25 @@
   });
   window.addEventListener("pageshow", () => all("form").forEach((f) => sent.delete(f)));
 
+  // What a person has changed since the page came back is no longer marked as
+  // wrong: the server judges it again when it is sent.
+  const mended = (e) => {
+    const field = e.target.closest?.(".field.has-error");
+    if (!field || e.target.type === "file") return;
+    field.classList.remove("has-error");
+    all("[aria-invalid]", field).forEach((el) => el.removeAttribute("aria-invalid"));
+    const said = field.querySelector(".field-error");
+    if (said) said.hidden = true;
+    all("[data-error-summary] a").forEach((a) => {
+      const to = document.getElementById(decodeURIComponent(a.hash.slice(1)));
+      if (to && field.contains(to)) a.classList.add("mended");
+    });
+    const summary = document.querySelector("[data-error-summary]");
+    if (summary && !summary.querySelector("a:not(.mended), li:not(:has(a))")) summary.querySelector("[data-mended]").textContent = summary.querySelector("[data-mended]").dataset.mended;
+  };
+  document.addEventListener("input", mended);
+  document.addEventListener("change", mended);
+
   onFragment((node) => {
     all("[data-quantity]", node).forEach(quantity);
     all("[data-countdown]", node).forEach(countdown);

@@ -8,6 +8,7 @@
   const swap = (tile, html) => {
     const part = fragment(html), fresh = part.querySelector(".upload");
     if (!fresh) return;
+    fresh.classList.toggle("has-error", tile.classList.contains("has-error")); // the change below mends it
     tile.replaceWith(part);
     start(fresh.parentElement);
     const hidden = fresh.querySelector('input[type="hidden"]');
