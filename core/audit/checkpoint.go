@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"bufio"
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
@@ -63,7 +63,10 @@ func (s *Sealer) checkpoint(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("audit: checkpoint: %w", err)
 	}
-	_, err = file.Write(append(line, '\n'))
+	err = file.Truncate(whole(lines)) // a power cut may have left half a line: it was never said to be written
+	if err == nil {
+		_, err = file.Write(append(line, '\n'))
+	}
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("audit: checkpoint: %w", err)
 	}
@@ -103,24 +106,23 @@ func readCheckpoints(path string, public ed25519.PublicKey) ([]checkpoint, []Fin
 	return good, findings, nil
 }
 
-// readLines reads the file; none yet is no lines.
+// readLines reads the whole lines of the file; none yet is no lines. What a crash left of a line at the end is none.
 func readLines(path string) ([][]byte, error) {
-	file, err := os.Open(path)
+	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: checkpoints: %w", err)
 	}
-	defer file.Close()
-	var lines [][]byte
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 16<<20) // a line names every tenant that was active in a minute
-	for scanner.Scan() {
-		lines = append(lines, slices.Clone(scanner.Bytes()))
+	lines := bytes.Split(raw, []byte{'\n'})
+	return lines[:len(lines)-1], nil
+}
+
+// whole is how many bytes the whole lines of a file are.
+func whole(lines [][]byte) (n int64) {
+	for _, line := range lines {
+		n += int64(len(line)) + 1
 	}
-	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("audit: checkpoints: %w", err)
-	}
-	return lines, nil
+	return n
 }
