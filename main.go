@@ -250,6 +250,9 @@ func (p *program) move(span string) (err error) {
 // prepare brings in the packs and the demonstration's data, and tells key agents whom to trust.
 func (p *program) prepare(ctx context.Context) error {
 	if p.demo {
+		if err := p.all.Lived(ctx); err != nil {
+			return err
+		}
 		if err := p.all.InstallPacks(ctx); err != nil {
 			return err
 		}
@@ -275,7 +278,7 @@ func (p *program) startAgent(ctx context.Context) {
 func (p *program) welcome() {
 	fmt.Printf("\ncertsaas %s, demonstration data in %s\n\n", version(), p.cfg.DataDir)
 	if p.ahead > 0 {
-		fmt.Printf("  The clock of this demonstration is %s ahead: it is %s in Shanghai.\n  Do not start with these data again at an earlier time.\n\n",
+		fmt.Printf("  The clock of this demonstration is %s ahead: it is %s in Shanghai.\n  With these data it cannot go back.\n\n",
 			clock.FormatSpan(p.ahead), p.all.Clock.Now().In(clock.Shanghai).Format(time.DateTime))
 	}
 	p.all.Welcome(os.Stdout)
