@@ -15,14 +15,14 @@ import (
 	"golang.org/x/image/math/f64"
 	"golang.org/x/image/math/fixed"
 
-	"certsaas/core/letter/pdf"
+	letters "certsaas/core/font"
 )
 
 // stampWords say what the picture may be used for. They are part of the picture, hence always Chinese.
 const stampWords = "仅供数字证书申请使用"
 
 var stampFont = sync.OnceValues(func() (*opentype.Font, error) {
-	ttf, err := pdf.TrueType()
+	ttf, err := letters.TrueType()
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,12 @@
 package pdf
 
 import (
-	_ "embed"
 	"encoding/binary"
 	"errors"
 	"sync"
-)
 
-//go:embed font/NotoSansSC-8105.ttf.gz
-var fontArchive []byte
+	"certsaas/core/font"
+)
 
 // typeface is one parsed TrueType font, read-only after parsing and shared by all letters. Glyph ids are the font's own.
 type typeface struct {
@@ -31,7 +29,7 @@ type typeface struct {
 // face parses the embedded font once. The archive is part of the program: failing here is a broken build,
 // which every caller reports as an error all the same.
 var face = sync.OnceValues(func() (*typeface, error) {
-	data, err := TrueType()
+	data, err := font.TrueType()
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
 
-	"certsaas/core/letter/pdf"
+	letters "certsaas/core/font"
 	"certsaas/core/letter/qr"
 )
 
@@ -58,7 +58,7 @@ func (p Page) JPEG(t testing.TB) []byte {
 }
 
 func (p Page) print(t testing.TB, img *image.RGBA) {
-	ttf, err := pdf.TrueType()
+	ttf, err := letters.TrueType()
 	if err != nil {
 		t.Fatal(err)
 	}
