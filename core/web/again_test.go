@@ -32,6 +32,10 @@ func TestUnavailableOffersTheSameAgain(t *testing.T) {
 	if !strings.Contains(page, `name="name" value="王"`) || strings.Contains(page, "bytes") {
 		t.Errorf("a form with a file:\n%s", page)
 	}
+	_, page = r.do(call{method: "GET", url: "http://a.test//elsewhere.test/away"})
+	if strings.Contains(page, "elsewhere") {
+		t.Errorf("the page leads to another host:\n%s", page)
+	}
 	_, page = r.do(call{method: "POST", url: "http://a.test/away", body: "mobile=13800138000&password=secret-word"})
 	if strings.Contains(page, "secret-word") || strings.Contains(page, "再试一次") {
 		t.Errorf("a password is said back:\n%s", page)

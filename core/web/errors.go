@@ -161,7 +161,7 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 // again is the request as the reader sent it, so that nothing he typed is lost; files the page asks for again. A password is not
 // said back: nil, he goes back and types it once more.
 func again(c *fiber.Ctx) *ui.Again {
-	a := &ui.Again{Action: c.OriginalURL(), Post: c.Method() == fiber.MethodPost}
+	a := &ui.Again{Action: LocalPath(c.OriginalURL(), "/"), Post: c.Method() == fiber.MethodPost}
 	if !a.Post {
 		return a
 	}

@@ -28,7 +28,7 @@ func PageOf(c *fiber.Ctx) *ui.Page {
 	}
 	s := c.Locals(serverLocal).(*Server)
 	p := &ui.Page{
-		Brand: s.brand(c), Print: s.cfg.Bundle.For(i18n.Locale(c.UserContext())), Path: c.Path(),
+		Brand: s.brand(c), Print: s.cfg.Bundle.For(i18n.Locale(c.UserContext())), Path: LocalPath(c.Path(), "/"),
 		CSRF: s.csrfToken(c), Principal: authz.From(c.UserContext()), RequestID: RequestID(c.UserContext()), Public: s.public(c),
 	}
 	c.Locals(pageLocal, p)
