@@ -32,11 +32,10 @@ generate:
 lint:
 	scripts/check
 
-# Screenshots of every page into screens/.
+# Screenshots of every page, at two widths and the console's in the dark too, into screens/.
 screens:
 	scripts/setup test
-	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run Screens -timeout 15m ./...
-	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run 'BYD|KingLong' -timeout 15m ./portal/journey
+	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run 'BYD|KingLong|Looks' -timeout 15m ./portal/journey
 
 # Which requirement of the guides is shown by which test.
 requirements:

@@ -117,9 +117,9 @@ func find(tokens []token, name string) string {
 // Pairs lists what must be legible on what; both modes satisfy all of them.
 func Pairs() []Pair {
 	return []Pair{
-		{"ink", "page", 7}, {"ink", "card", 7}, {"ink", "sunk", 7}, {"ink", "tint", 7},
-		{"soft", "page", 4.5}, {"soft", "card", 4.5}, {"soft", "sunk", 4.5}, {"soft", "tint", 4.5},
-		{"brand-text", "page", 4.5}, {"brand-text", "card", 4.5}, {"brand-text", "tint", 4.5},
+		{"ink", "page", 7}, {"ink", "card", 7}, {"ink", "sunk", 7}, {"ink", "tint", 7}, {"ink", "tint-strong", 7},
+		{"soft", "page", 4.5}, {"soft", "card", 4.5}, {"soft", "sunk", 4.5}, {"soft", "tint", 4.5}, {"soft", "tint-strong", 4.5},
+		{"brand-text", "page", 4.5}, {"brand-text", "card", 4.5}, {"brand-text", "tint", 4.5}, {"brand-text", "tint-strong", 4.5},
 		{"on-fill", "fill", 4.5}, {"on-fill", "fill-strong", 4.5}, {"on-deep", "deep", 7}, {"on-deep-soft", "deep", 4.5},
 		{"edge", "card", 3}, {"focus", "page", 3}, {"focus", "card", 3},
 		{"danger", "card", 4.5}, {"danger", "danger-tint", 4.5}, {"on-danger", "danger-fill", 4.5},
@@ -135,19 +135,19 @@ func lightTokens(b lch) []token {
 	step := func(l, share float64) string { return lch{l, b.C * share, b.H}.rgb().hex() }
 	n := math.Min(b.C, 0.16) / 0.16 // a grey brand has grey neutrals
 	card, page, sunk := "#ffffff", grey(0.985, 0.002*n), grey(0.962, 0.004*n)
-	tint := step(0.962, 0.14)
+	tint, strong := step(0.962, 0.14), step(0.918, 0.26)
 	fill := b
 	fill.L = math.Min(math.Max(b.L, 0.36), 0.62)
 	fillHex := fill.atLeast(4.6, true, "#ffffff")
 	fillL := mustLCH(fillHex)
 	deep := lch{0.27, math.Min(b.C*0.62, 0.11), b.H}.rgb().hex()
 	t := []token{
-		{"page", page}, {"card", card}, {"sunk", sunk}, {"tint", tint}, {"tint-strong", step(0.918, 0.26)},
-		{"ink", lch{0.24, 0.012 * n, b.H}.atLeast(7.1, true, card, page, sunk, tint)},
-		{"soft", lch{0.47, 0.014 * n, b.H}.atLeast(4.6, true, card, page, sunk, tint)},
+		{"page", page}, {"card", card}, {"sunk", sunk}, {"tint", tint}, {"tint-strong", strong},
+		{"ink", lch{0.24, 0.012 * n, b.H}.atLeast(7.1, true, card, page, sunk, tint, strong)},
+		{"soft", lch{0.47, 0.014 * n, b.H}.atLeast(4.6, true, card, page, sunk, tint, strong)},
 		{"line", grey(0.912, 0.008*n)}, {"edge", lch{0.62, 0.014 * n, b.H}.atLeast(3.1, true, card)},
 		{"brand", b.rgb().hex()}, {"brand-line", step(0.80, 0.5)},
-		{"brand-text", lch{math.Min(b.L, 0.50), b.C, b.H}.atLeast(4.6, true, card, page, tint)},
+		{"brand-text", lch{math.Min(b.L, 0.50), b.C, b.H}.atLeast(4.6, true, card, page, tint, strong)},
 		{"fill", fillHex}, {"fill-strong", lch{fillL.L - 0.07, fillL.C, fillL.H}.rgb().hex()}, {"on-fill", "#ffffff"},
 		{"deep", deep}, {"on-deep", "#ffffff"}, {"on-deep-soft", lch{0.86, 0.02 * n, b.H}.atLeast(4.6, false, deep)},
 		{"focus", lch{math.Min(b.L, 0.55), b.C, b.H}.atLeast(3.2, true, card, page)},
@@ -160,18 +160,18 @@ func darkTokens(b lch) []token {
 	n := math.Min(b.C, 0.16) / 0.16
 	grey := func(l, c float64) string { return lch{l, c * n, b.H}.rgb().hex() }
 	page, card, sunk := grey(0.185, 0.008), grey(0.222, 0.009), grey(0.158, 0.007)
-	tint := lch{0.275, math.Min(b.C*0.35, 0.05), b.H}.rgb().hex()
+	tint, strong := lch{0.275, math.Min(b.C*0.35, 0.05), b.H}.rgb().hex(), lch{0.33, math.Min(b.C*0.45, 0.07), b.H}.rgb().hex()
 	fill := lch{0.50, math.Min(b.C, 0.16), b.H}.atLeast(4.6, true, "#ffffff")
 	fl := mustLCH(fill)
 	deep := grey(0.135, 0.009)
 	t := []token{
 		{"page", page}, {"card", card}, {"sunk", sunk}, {"tint", tint},
-		{"tint-strong", lch{0.33, math.Min(b.C*0.45, 0.07), b.H}.rgb().hex()},
-		{"ink", lch{0.94, 0.006 * n, b.H}.atLeast(7.1, false, card, page, sunk, tint)},
-		{"soft", lch{0.74, 0.010 * n, b.H}.atLeast(4.6, false, card, page, sunk, tint)},
+		{"tint-strong", strong},
+		{"ink", lch{0.94, 0.006 * n, b.H}.atLeast(7.1, false, card, page, sunk, tint, strong)},
+		{"soft", lch{0.74, 0.010 * n, b.H}.atLeast(4.6, false, card, page, sunk, tint, strong)},
 		{"line", grey(0.31, 0.010)}, {"edge", lch{0.55, 0.012 * n, b.H}.atLeast(3.1, false, card)},
 		{"brand", b.rgb().hex()}, {"brand-line", lch{0.46, b.C * 0.5, b.H}.rgb().hex()},
-		{"brand-text", lch{math.Max(b.L, 0.74), math.Min(b.C, 0.14), b.H}.atLeast(4.6, false, card, page, tint)},
+		{"brand-text", lch{math.Max(b.L, 0.74), math.Min(b.C, 0.14), b.H}.atLeast(4.6, false, card, page, tint, strong)},
 		{"fill", fill}, {"fill-strong", lch{fl.L - 0.06, fl.C, fl.H}.rgb().hex()}, {"on-fill", "#ffffff"},
 		{"deep", deep}, {"on-deep", "#ffffff"}, {"on-deep-soft", lch{0.80, 0.012 * n, b.H}.atLeast(4.6, false, deep)},
 		{"focus", lch{math.Max(b.L, 0.72), b.C, b.H}.atLeast(3.2, false, card, page)},

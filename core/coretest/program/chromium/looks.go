@@ -47,13 +47,18 @@ func (tab *Tab) Looks(name string) {
 // finds runs some of the looks and reports what they find.
 func (tab *Tab) finds(name, where string, kinds ...string) {
 	tab.t.Helper()
-	said := tab.Eval(`(() => { ` + looks + `; return ` + js(strings.Join(kinds, " ")) + `.split(" ").flatMap(look).join("\n"); })()`)
-	if said != "" {
+	if said := tab.found(kinds...); said != "" {
 		tab.t.Errorf("%s %s (%s):\n%s", name, where, tab.Path(), said)
 		if dir := os.Getenv("CERTSAAS_TEST_SHOTS"); dir != "" {
 			tab.picture(dir + "/looks-" + name + "-" + kinds[0] + ".png")
 		}
 	}
+}
+
+// found is what some of the looks find, one line each.
+func (tab *Tab) found(kinds ...string) string {
+	tab.t.Helper()
+	return tab.Eval(`(() => { ` + looks + `; return ` + js(strings.Join(kinds, " ")) + `.split(" ").flatMap(look).join("\n"); })()`)
 }
 
 // view is a window of plain pixels, without a phone's shrinking to fit.

@@ -227,7 +227,10 @@
       if (to && field.contains(to)) a.classList.add("mended");
     });
     const summary = document.querySelector("[data-error-summary]");
-    if (summary && !summary.querySelector("a:not(.mended), li:not(:has(a))")) summary.querySelector("[data-mended]").textContent = summary.querySelector("[data-mended]").dataset.mended;
+    if (!summary || summary.querySelector("a:not(.mended), li:not(:has(a))")) return;
+    summary.classList.add("mended");
+    const words = summary.querySelector("[data-mended]");
+    words.textContent = words.dataset.mended;
   };
   document.addEventListener("input", mended);
   document.addEventListener("change", mended);

@@ -16,8 +16,9 @@
         const el = form.elements[to];
         if (!el || el.tagName !== "INPUT" || document.activeElement === el) continue;
         const v = from.map(value).find((x) => x) || "";
-        if (v && v !== el.value && (el.value === "" || el.value === last[to])) el.value = v;
+        const follow = v && v !== el.value && (el.value === "" || el.value === last[to]);
         last[to] = v;
+        if (follow) { el.value = v; el.dispatchEvent(new Event("change", { bubbles: true })); }
       }
     };
     pairs.forEach(([to, from]) => { last[to] = from.map(value).find((x) => x) || ""; });
