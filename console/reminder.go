@@ -32,6 +32,10 @@ func (k *Console) reminderRoutes() []web.Route {
 		{Method: "POST", Path: one + "/mute", Action: authz.OrderReview, Handler: k.mute},
 		{Method: "POST", Path: one + "/unmute", Action: authz.OrderReview, Handler: k.unmute},
 		{Method: "POST", Path: one + "/test", Action: authz.OrderReview, Handler: k.testReminder},
+		{Method: "POST", Path: one + "/contact", Action: authz.OrderReview, Handler: k.askContact, Body: 3 << 20},
+		{Method: "POST", Path: one + "/contact/agree", Action: authz.OrderReview, Handler: k.agreeContact},
+		{Method: "POST", Path: one + "/contact/refuse", Action: authz.OrderReview, Handler: k.refuseContact},
+		{Method: "GET", Path: one + "/contact/paper", Action: authz.OrderReview, Handler: k.contactPaper},
 	}
 }
 
@@ -148,6 +152,8 @@ type toldView struct {
 	May      bool // mute and test
 	Order    string
 	Until    string // proposed
+	Change   *changeView
+	Typed    func(field string) string // what was typed wrongly stays
 }
 
 // subject reads which certificate a path names.
@@ -210,6 +216,10 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 		}
 		v.Rows = append(v.Rows, ui.Row{Cells: []ui.Cell{{Text: offsetWord(p, r.Offset)}, {Text: r.Due.String()}, {Text: p.T("remind.by_" + r.Channel)},
 			{Body: ui.Tag(toneOf(r.State), p.T("remind.state_"+r.State))}, {Text: why}}})
+	}
+	v.Typed = func(field string) string { return c.FormValue(field) }
+	if v.Change, err = k.change(c.UserContext(), p, tenantID, id); err != nil {
+		return ui.ConsoleProps{}, toldView{}, err
 	}
 	f, err := k.frame(c, p.T("remind.told"), "/reminders")
 	return f, v, err

@@ -1,3 +1,4 @@
 BEGIN;
-DROP TABLE roster_contacts;
+ALTER TABLE certificates DROP COLUMN contact_at;
+DROP TABLE contact_changes, roster_contacts;
 COMMIT;

@@ -86,6 +86,7 @@ CREATE TABLE public.certificates (
     revocation_reason integer,
     created_at timestamp with time zone NOT NULL,
     installed_at timestamp with time zone,
+    contact_at timestamp with time zone,
     CONSTRAINT certificates_revoked_check CHECK (((state = ANY (ARRAY['superseded'::text, 'revoked'::text])) = (revoked_at IS NOT NULL))),
     CONSTRAINT certificates_state_check CHECK ((state = ANY (ARRAY['issued'::text, 'active'::text, 'superseded'::text, 'revoked'::text])))
 );
@@ -107,6 +108,29 @@ CREATE TABLE public.challenges (
 );
 
 ALTER TABLE ONLY public.challenges FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.contact_changes (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    how text NOT NULL,
+    state text NOT NULL,
+    mobile_sealed bytea,
+    paper_sealed bytea,
+    reason text DEFAULT ''::text NOT NULL,
+    asked_by uuid NOT NULL,
+    asked_name text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_by uuid,
+    decided_name text DEFAULT ''::text NOT NULL,
+    decided_at timestamp with time zone,
+    token_hash bytea,
+    CONSTRAINT contact_changes_how_check CHECK ((how = ANY (ARRAY['codes'::text, 'paper'::text]))),
+    CONSTRAINT contact_changes_state_check CHECK ((state = ANY (ARRAY['proved'::text, 'waiting'::text, 'approved'::text, 'done'::text, 'refused'::text]))),
+    CONSTRAINT contact_changes_two_check CHECK (((decided_by IS NULL) OR (decided_by <> asked_by)))
+);
+
+ALTER TABLE ONLY public.contact_changes FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.counters (
     tenant_id uuid NOT NULL,
     name text NOT NULL,
@@ -650,6 +674,8 @@ ALTER TABLE ONLY public.certificates
     ADD CONSTRAINT certificates_serial_key UNIQUE (tenant_id, authority_id, serial);
 ALTER TABLE ONLY public.challenges
     ADD CONSTRAINT challenges_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE ONLY public.contact_changes
+    ADD CONSTRAINT contact_changes_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE ONLY public.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (tenant_id, name);
 ALTER TABLE ONLY public.crls
@@ -771,6 +797,9 @@ CREATE INDEX certificates_org_idx ON public.certificates USING btree (tenant_id,
 CREATE INDEX certificates_revoked_idx ON public.certificates USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 CREATE INDEX certificates_spki_idx ON public.certificates USING btree (tenant_id, spki_sha256);
 CREATE INDEX challenges_mobile_idx ON public.challenges USING btree (tenant_id, mobile_index, sent_at DESC);
+CREATE INDEX contact_changes_certificate_idx ON public.contact_changes USING btree (tenant_id, certificate_id);
+CREATE UNIQUE INDEX contact_changes_open_key ON public.contact_changes USING btree (tenant_id, certificate_id) WHERE (state = ANY (ARRAY['waiting'::text, 'approved'::text]));
+CREATE UNIQUE INDEX contact_changes_token_key ON public.contact_changes USING btree (tenant_id, token_hash) WHERE (token_hash IS NOT NULL);
 CREATE INDEX desk_warnings_open_idx ON public.desk_warnings USING btree (stage) WHERE (ended_at IS NULL);
 CREATE INDEX files_order_idx ON public.files USING btree (tenant_id, order_id, field);
 CREATE INDEX files_same_idx ON public.files USING btree (tenant_id, sha256);
@@ -823,6 +852,8 @@ ALTER TABLE ONLY public.certificates
     ADD CONSTRAINT certificates_item_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES public.order_items(tenant_id, id);
 ALTER TABLE ONLY public.certificates
     ADD CONSTRAINT certificates_order_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+ALTER TABLE ONLY public.contact_changes
+    ADD CONSTRAINT contact_changes_certificate_fkey FOREIGN KEY (tenant_id, certificate_id) REFERENCES public.certificates(tenant_id, id);
 ALTER TABLE ONLY public.crls
     ADD CONSTRAINT crls_authority_id_fkey FOREIGN KEY (authority_id) REFERENCES public.authorities(id);
 ALTER TABLE ONLY public.desk_warnings
@@ -894,6 +925,7 @@ ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.certificates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.challenges ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.contact_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.desk_warnings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.files ENABLE ROW LEVEL SECURITY;
@@ -924,6 +956,7 @@ CREATE POLICY system ON public.audit_entries TO certsaas_system, certsaas_ro USI
 CREATE POLICY system ON public.audit_seals TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.certificates TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.challenges TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
+CREATE POLICY system ON public.contact_changes TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.counters TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.desk_warnings TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
 CREATE POLICY system ON public.files TO certsaas_system, certsaas_ro USING (true) WITH CHECK (true);
@@ -958,6 +991,7 @@ CREATE POLICY tenant ON public.audit_entries TO certsaas_app USING ((tenant_id =
 CREATE POLICY tenant ON public.audit_seals TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.certificates TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.challenges TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.contact_changes TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.counters TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.desk_warnings TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
 CREATE POLICY tenant ON public.files TO certsaas_app USING ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid));
@@ -1010,6 +1044,9 @@ GRANT SELECT ON TABLE public.certificates TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.challenges TO certsaas_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.challenges TO certsaas_system;
 GRANT SELECT ON TABLE public.challenges TO certsaas_ro;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.contact_changes TO certsaas_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.contact_changes TO certsaas_system;
+GRANT SELECT ON TABLE public.contact_changes TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.counters TO certsaas_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.counters TO certsaas_system;
 GRANT SELECT ON TABLE public.counters TO certsaas_ro;

@@ -35,6 +35,7 @@ type heldRow struct {
 	Data     []ui.Datum
 	Note     string // why it cannot be renewed yet, or any more
 	Services []service
+	Contact  string // where it is given over to another mobile; "" when the reader's login does not hold it
 }
 
 // service is a product that can be ordered for a certificate.
@@ -70,7 +71,11 @@ func (p *Portal) listCertificates(c *fiber.Ctx) error {
 	t := tenantOf(site)
 	v := heldView{Lead: t.Names().Full.In(say.Locale())}
 	for _, x := range held {
-		v.Rows = append(v.Rows, heldRowOf(t, x, p.Clock.Now(), say))
+		row := heldRowOf(t, x, p.Clock.Now(), say)
+		if p.Reminders != nil && x.Account == me {
+			row.Contact = "/certificates/" + row.ID + "/contact"
+		}
+		v.Rows = append(v.Rows, row)
 	}
 	return web.Render(c, fiber.StatusOK, heldPage(v))
 }

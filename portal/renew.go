@@ -27,13 +27,13 @@ func (p *Portal) routesRenew() []web.Route {
 	if p.Reminders == nil {
 		return nil
 	}
-	return []web.Route{
+	return append(p.routesContact(), []web.Route{
 		{Method: fiber.MethodGet, Path: "/r/:token", Handler: p.showDoor},
 		{Method: fiber.MethodPost, Path: "/r/:token", Handler: p.enter},
 		{Method: fiber.MethodPost, Path: "/r/:token/code", Handler: p.doorCode},
 		{Method: fiber.MethodGet, Path: "/renew/:certificate", Action: authz.OrderEdit, Handler: p.showRenewal},
 		{Method: fiber.MethodPost, Path: "/renew/:certificate", Action: authz.OrderEdit, Handler: p.confirmRenewal},
-	}
+	}...)
 }
 
 // door reads a link and what its page shows.

@@ -33,6 +33,7 @@ const (
 	PurposeLogin    Purpose = "login"
 	PurposePassword Purpose = "password" // choose a new password
 	PurposeOrder    Purpose = "order"    // confirm one order (req K34)
+	PurposeContact  Purpose = "contact"  // give a certificate over to another mobile: a code to each
 )
 
 const maxTries = 5

@@ -155,6 +155,13 @@ func (s *Service) contacts(ctx context.Context, tx *db.Tx, t *tenant.Tenant, x s
 	if err != nil {
 		return nil, err
 	}
+	moved, err := given(ctx, tx, x.certificate)
+	if err != nil {
+		return nil, err
+	}
+	if moved { // what its order says is somebody else by now
+		o = order.Order{}
+	}
 	sms := []contact{{"sms", o.Mobile()}}
 	if login != o.Mobile() {
 		sms = append(sms, contact{"sms", login})
@@ -171,6 +178,14 @@ func (s *Service) contacts(ctx context.Context, tx *db.Tx, t *tenant.Tenant, x s
 		}
 	}
 	return out, nil
+}
+
+// given tells whether a certificate was given over to another contact since its order.
+func given(ctx context.Context, tx *db.Tx, certificate uuid.UUID) (moved bool, err error) {
+	if err := tx.QueryRow(ctx, `SELECT contact_at IS NOT NULL FROM certificates WHERE tenant_id = $1 AND id = $2`, tx.Tenant(), certificate).Scan(&moved); err != nil {
+		return false, fmt.Errorf("reminder: contact: %w", err)
+	}
+	return moved, nil
 }
 
 // holder is the order that made a certificate (zero when it was imported) and the mobile of the login it belongs to.

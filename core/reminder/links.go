@@ -113,7 +113,7 @@ func (s *Service) OpenLink(ctx context.Context, tenantID uuid.UUID, token string
 			l.Closed = LinkRevoked
 		case used != nil:
 			l.Closed = LinkUsed
-		case expires.Before(tx.Now()):
+		case !tx.Now().Before(expires):
 			l.Closed = LinkExpired
 		case !renews:
 			l.Closed = LinkGone

@@ -170,6 +170,15 @@ func (s *Service) open(ctx context.Context, tx *db.Tx, t *tenant.Tenant, p tenan
 	}
 	if c.Order != uuid.Nil {
 		r.Last = &last
+		moved, err := given(ctx, tx, c.ID)
+		if err != nil {
+			return made, err
+		}
+		if moved {
+			last.Answers["mobile"] = login
+			delete(last.Answers, "email")
+			delete(last.Answers, "agent_name")
+		}
 	}
 	r.Source = sourceOf(login, c)
 	o, err := s.Orders.OpenRenewal(ctx, tx, r)

@@ -81,6 +81,8 @@ var Events = map[string][]string{
 	"remind_after":   {"date", "days", "product", "company", "org", "link", "site"},
 	"remind_roster":  {"date", "product", "company", "key", "org"}, // to those who are not the holder: nothing that logs in
 	"remind_admin":   {"date", "product", "company", "key", "org"},
+	"remind_new":     {"company", "product", "org", "link"},   // to a mobile that a certificate is to be given over to
+	"remind_old":     {"company", "product", "org", "mobile"}, // to the one that had it; mobile is the new one, masked
 }
 
 // Channels are the ways a message can go.
