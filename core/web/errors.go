@@ -102,7 +102,7 @@ func (s *Server) adopt(c *fiber.Ctx) {
 	c.SetUserContext(context.WithValue(c.UserContext(), requestIDKey{}, id))
 	c.Locals(serverLocal, s)
 	s.headers(c, id)
-	if site, err := s.cfg.Hosts.Find(c.UserContext(), NormalHost(string(c.Context().Host()))); err == nil {
+	if site, err := s.cfg.Hosts.Find(c.UserContext(), askedHost(c)); err == nil {
 		c.Locals(siteLocal, site)
 	}
 }

@@ -72,6 +72,16 @@ func NormalHost(raw string) string {
 	return ascii
 }
 
+// askedHost is the one host that a request names, in its normal form. A request line with another host ("GET http://other/ HTTP/1.1", "GET
+// //other/") and a user's name before the host ("a@other"), which fasthttp would follow, name nobody's: a proxy in front of us goes by the Host line.
+func askedHost(c *fiber.Ctx) string {
+	line := string(c.Request().Header.Host())
+	if !strings.EqualFold(line, string(c.Context().Host())) {
+		return ""
+	}
+	return NormalHost(line)
+}
+
 type localKey string
 
 const (
@@ -82,7 +92,7 @@ const (
 
 // resolveHost answers 421 to a host that is nobody's.
 func (s *Server) resolveHost(c *fiber.Ctx) error {
-	site, err := s.cfg.Hosts.Find(c.UserContext(), NormalHost(string(c.Context().Host())))
+	site, err := s.cfg.Hosts.Find(c.UserContext(), askedHost(c))
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return misdirected
