@@ -177,6 +177,10 @@ func (p *program) close() {
 	}
 }
 
+// softMemory is what the program keeps to where it can, unless GOMEMLIMIT says otherwise: many large uploads at once must not
+// let the collector wait for twice their size (reliability U3).
+const softMemory = 400 << 20
+
 // serve runs portal, console and scheduler, or those named by --only, until a signal comes.
 func (p *program) serve(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -219,6 +223,9 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		go p.all.DemoPay.Run(ctx)
 		p.startAgent(ctx)
 		p.welcome()
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
 	}
 	go debug.FreeOSMemory() // a start compiles packs and policies: most of that memory is not wanted again
 	failed := make(chan error, 2)

@@ -118,8 +118,8 @@ func readPart(head *multipart.FileHeader) ([]byte, error) {
 		return nil, fault.Wrap(fault.Invalid, "portal.upload_broken", err)
 	}
 	defer func() { _ = file.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(file, oneFile+1))
-	if err != nil {
+	raw := make([]byte, min(head.Size, oneFile+1))
+	if _, err := io.ReadFull(file, raw); err != nil {
 		return nil, fault.Wrap(fault.Invalid, "portal.upload_broken", err)
 	}
 	return raw, nil
@@ -131,7 +131,13 @@ func (p *Portal) putFile(c *fiber.Ctx) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "portal.upload_broken")
 	}
-	if err := p.upload(c, orderID(c), c.Params("field"), head); err != nil {
+	raw, err := readPart(head)
+	if err != nil {
+		return err
+	}
+	c.Request().RemoveMultipartFormFiles() // many pictures may wait for their turn to be decoded: one copy of each is enough
+	_, err = p.Materials.Upload(c.UserContext(), web.SiteOf(c).Tenant, orderID(c), c.Params("field"), filepath.Base(head.Filename), raw)
+	if err != nil {
 		return err
 	}
 	return p.tileAgain(c, "")

@@ -11,22 +11,14 @@ type Gate struct{ places chan struct{} }
 // NewGate makes a gate of n places; 2 is right for two cores.
 func NewGate(n int) *Gate { return &Gate{make(chan struct{}, max(1, n))} }
 
-// Harden waits for a place, then does as the function Harden. It returns ctx's error when it ends before a place is free.
-func (g *Gate) Harden(ctx context.Context, raw []byte, limits Limits) (Image, error) {
+// Do waits for a place, then runs f, which does everything that needs a picture's pixels: what it leaves behind must not hold
+// them, or they would pile up behind the gate. It returns ctx's error when that ends before a place is free.
+func (g *Gate) Do(ctx context.Context, f func() error) error {
 	if err := g.enter(ctx); err != nil {
-		return Image{}, err
+		return err
 	}
 	defer g.leave()
-	return Harden(raw, limits)
-}
-
-// Precheck waits for a place, then does as the function Precheck.
-func (g *Gate) Precheck(ctx context.Context, img Image, want Want) ([]Finding, error) {
-	if err := g.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer g.leave()
-	return Precheck(ctx, img, want)
+	return f()
 }
 
 func (g *Gate) enter(ctx context.Context) error {

@@ -240,14 +240,16 @@ func TestGateLetsFewIn(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := gate.Harden(ctx, nil, Limits{}); !errors.Is(err, context.DeadlineExceeded) {
+		done := 0
+		work := func() error { done++; return nil }
+		if err := gate.Do(ctx, work); !errors.Is(err, context.DeadlineExceeded) || done != 0 {
 			t.Errorf("a full gate: %v", err)
 		}
 		gate.leave()
-		if _, err := gate.Harden(t.Context(), nil, Limits{}); codeOf(t, err) != Empty {
+		if err := gate.Do(t.Context(), work); err != nil || done != 1 {
 			t.Errorf("a free gate: %v", err)
 		}
-		if _, err := gate.Precheck(ctx, Image{}, Want{}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := gate.Do(ctx, work); !errors.Is(err, context.DeadlineExceeded) || done != 1 {
 			t.Errorf("an ended context: %v", err)
 		}
 	})

@@ -1,6 +1,7 @@
 package material
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -126,22 +127,17 @@ func quota(ctx context.Context, tx *db.Tx, orderID uuid.UUID, more int64) error 
 // take hardens a picture, stores its blob, and then, in one transaction, its row, the answer and what the inspectors
 // say. also, when not nil, ends that transaction.
 func (s *Service) take(ctx context.Context, at place, name string, raw []byte, also func(context.Context, *db.Tx, File) error) (File, error) {
-	pic, findings, err := s.look(ctx, at.field, name, raw)
+	f := File{Tenant: at.tenant, ID: db.NewID(), Order: at.order, Field: at.field.Key, MediaType: "image/jpeg", UploadedBy: uploader(ctx), blobKey: blob.NewKey(at.tenant)}
+	var jpeg []byte
+	var judges []Inspection
+	err := s.gate.Do(ctx, func() (err error) { // the pixels live in here only
+		jpeg, judges, err = s.judge(ctx, at.field, name, raw, &f)
+		return err
+	})
 	if err != nil {
 		return File{}, err
 	}
-	var judges []Inspection
-	for _, inspect := range s.inspectors {
-		if j := inspect(ctx, at.field, pic.Pixels()); j != nil {
-			judges = append(judges, j)
-		}
-	}
-	f := File{
-		Tenant: at.tenant, ID: db.NewID(), Order: at.order, Field: at.field.Key, MediaType: "image/jpeg", Bytes: int64(len(pic.JPEG)),
-		Width: pic.Width, Height: pic.Height, SHA256: pic.SHA256[:], PHash: int64(pic.PHash), Findings: findings, UploadedBy: uploader(ctx),
-		blobKey: blob.NewKey(at.tenant),
-	}
-	if err := s.Blobs.Put(ctx, f.blobKey, at.keys.Seal(column, f.ID, pic.JPEG)); err != nil {
+	if err := s.Blobs.Put(ctx, f.blobKey, at.keys.Seal(column, f.ID, jpeg)); err != nil {
 		return File{}, notStored(at.field.Key, err)
 	}
 	stored := f
@@ -157,6 +153,23 @@ func (s *Service) take(ctx context.Context, at place, name string, raw []byte, a
 		return File{}, err
 	}
 	return stored, nil
+}
+
+// judge hardens a picture and has everybody look at it: the bytes to store, what the row says of them, and what the inspectors
+// will say once the order is read.
+func (s *Service) judge(ctx context.Context, fd form.Field, name string, raw []byte, f *File) (jpeg []byte, judges []Inspection, err error) {
+	pic, findings, err := s.look(ctx, fd, name, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, inspect := range s.inspectors {
+		if j := inspect(ctx, fd, pic.Pixels()); j != nil {
+			judges = append(judges, j)
+		}
+	}
+	f.Bytes, f.Width, f.Height = int64(len(pic.JPEG)), pic.Width, pic.Height
+	f.SHA256, f.PHash, f.Findings = bytes.Clone(pic.SHA256[:]), int64(pic.PHash), findings
+	return pic.JPEG, judges, nil
 }
 
 // notStored is what an applicant reads at the field, and an operator in the log, when the blob store takes nothing: its disk is full.
