@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
+	"time"
 
 	"certsaas/config"
 	"certsaas/core/clock"
@@ -15,14 +18,19 @@ import (
 type Database struct {
 	*db.DB
 	OwnerURL string
+	dir, bin string        // of the private server
+	lost     chan struct{} // closed when the private server has ended for good
+
+	mu       sync.Mutex
 	server   *embedpg.Server // nil with an address of one's own
+	stopping bool
 }
 
 // OpenDatabase starts the private server if the configuration names no other, brings the schema up to date, and connects
 // as the two roles the program works as. It refuses a role that could bypass the isolation of tenants. When another program
 // runs the private server already, a guest (a command beside a serving program) joins it, anybody else is refused.
 func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock, guest bool) (*Database, error) {
-	d := &Database{}
+	d := &Database{dir: c.Path("postgres"), bin: c.Database.BinDir, lost: make(chan struct{})}
 	at, err := d.locate(ctx, c, guest)
 	if err != nil {
 		return nil, err
@@ -37,7 +45,57 @@ func OpenDatabase(ctx context.Context, c config.Config, clk clock.Clock, guest b
 		d.stop(ctx)
 		return nil, err
 	}
+	if d.server != nil {
+		go d.keep(context.WithoutCancel(ctx), d.server)
+	}
 	return d, nil
+}
+
+// How often the private server is started again within a while before the program gives up, and how long one start is tried.
+const (
+	keepTimes  = 5
+	keepWithin = time.Minute
+	keepTrying = time.Minute
+)
+
+// keep starts the private server again when it ends by itself: killed, or out of memory. Nobody else would, and the connections
+// find it at the same place. Lost is closed when that fails, or when it ends again and again.
+func (d *Database) keep(ctx context.Context, server *embedpg.Server) {
+	defer close(d.lost)
+	var ended []time.Time
+	for {
+		<-server.Exited()
+		now := time.Now()
+		ended = slices.DeleteFunc(append(ended, now), func(t time.Time) bool { return now.Sub(t) > keepWithin })
+		if len(ended) > keepTimes {
+			return
+		}
+		if server = d.restart(ctx, server); server == nil {
+			return
+		}
+	}
+}
+
+// restart is one start after an end; nil when the end was ours, or the server does not come back. A command may have taken the
+// directory meanwhile, and serves us until it is done.
+func (d *Database) restart(ctx context.Context, ended *embedpg.Server) *embedpg.Server {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping {
+		return nil
+	}
+	slog.Error("the private database has ended and is started again", "error", ended.Err())
+	for limit := time.Now().Add(keepTrying); ; time.Sleep(200 * time.Millisecond) {
+		server, err := embedpg.Start(ctx, d.dir, embedpg.Options{BinDir: d.bin})
+		if err == nil {
+			d.server = server
+			return server
+		}
+		if !errors.Is(err, embedpg.ErrInUse) || time.Now().After(limit) {
+			slog.Error("the private database does not start again", "error", err)
+			return nil
+		}
+	}
 }
 
 // locate gives the addresses for the roles, starting the private server first when there is no other.
@@ -52,13 +110,8 @@ func (d *Database) locate(ctx context.Context, c config.Config, guest bool) (at 
 	return at, err
 }
 
-// Lost is closed when the private server has ended; nil, which never is, without one.
-func (d *Database) Lost() <-chan struct{} {
-	if d.server == nil {
-		return nil
-	}
-	return d.server.Exited()
-}
+// Lost is closed when the private server has ended and could not be started again.
+func (d *Database) Lost() <-chan struct{} { return d.lost }
 
 // Stop closes the connections and stops the private server.
 func (d *Database) Stop(ctx context.Context) {
@@ -67,7 +120,9 @@ func (d *Database) Stop(ctx context.Context) {
 }
 
 func (d *Database) stop(ctx context.Context) {
-	if d.server == nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping = true; d.server == nil {
 		return
 	}
 	if err := d.server.Stop(ctx); err != nil {
