@@ -737,8 +737,6 @@ ALTER TABLE ONLY public.reminder_links
 ALTER TABLE ONLY public.reminder_mutes
     ADD CONSTRAINT reminder_mutes_pkey PRIMARY KEY (tenant_id, certificate_id);
 ALTER TABLE ONLY public.reminder_notices
-    ADD CONSTRAINT reminder_notices_day_key UNIQUE (tenant_id, person, channel, day);
-ALTER TABLE ONLY public.reminder_notices
     ADD CONSTRAINT reminder_notices_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE ONLY public.reminder_progress
     ADD CONSTRAINT reminder_progress_pkey PRIMARY KEY (tenant_id);
@@ -829,6 +827,7 @@ CREATE UNIQUE INDEX payments_settles_key ON public.payments USING btree (tenant_
 CREATE INDEX reminder_links_certificate_idx ON public.reminder_links USING btree (tenant_id, certificate_id);
 CREATE INDEX reminder_mutes_set_idx ON public.reminder_mutes USING btree (set_at);
 CREATE INDEX reminder_mutes_until_idx ON public.reminder_mutes USING btree (until);
+CREATE UNIQUE INDEX reminder_notices_day_key ON public.reminder_notices USING btree (tenant_id, person, channel, day) WHERE (state <> 'dropped'::text);
 CREATE INDEX reminder_notices_due_idx ON public.reminder_notices USING btree (due_at) WHERE (state = 'pending'::text);
 CREATE UNIQUE INDEX reminder_tasks_open_key ON public.reminder_tasks USING btree (tenant_id, certificate_id, kind) WHERE (done_at IS NULL);
 CREATE INDEX reminders_notice_idx ON public.reminders USING btree (tenant_id, notice_id) WHERE (notice_id IS NOT NULL);

@@ -13,7 +13,8 @@ import (
 )
 
 // formSQL makes at most one message per person, channel and day out of what waits: $1 now, $2 today, $3 tenants, $4 how many,
-// $5 the cap of 30 days. A person who has had today's message, or whose last one is still on its way, waits.
+// $5 the cap of 30 days. A person who has had today's message, or whose last one is still on its way, waits; one that came to
+// nothing does not count.
 const formSQL = `WITH made AS (
 		INSERT INTO reminder_notices (tenant_id, id, person, channel, day, state, created_at, due_at)
 		SELECT w.tenant_id, gen_random_uuid(), w.person, w.channel, $2::date, 'pending', $1, $1
@@ -22,12 +23,12 @@ const formSQL = `WITH made AS (
 			WHERE r.state = 'pending' AND r.notice_id IS NULL AND r.send_from <= $1 AND r.tenant_id = ANY ($3)
 				AND (r.superseded_on IS NULL OR r.superseded_on > $2::date)
 				AND NOT EXISTS (SELECT FROM reminder_notices n WHERE n.tenant_id = r.tenant_id AND n.person = r.person AND n.channel = r.channel
-					AND (n.day = $2::date OR n.state = 'pending'))
+					AND (n.day = $2::date AND n.state <> 'dropped' OR n.state = 'pending'))
 			GROUP BY r.tenant_id, r.person, r.channel) w
 		WHERE w.urgent OR (SELECT count(*) FROM reminder_notices n WHERE n.tenant_id = w.tenant_id AND n.person = w.person AND n.channel = w.channel
 			AND n.day > $2::date - 30 AND n.state <> 'dropped') < $5
 		ORDER BY w.first LIMIT $4
-		ON CONFLICT (tenant_id, person, channel, day) DO NOTHING
+		ON CONFLICT (tenant_id, person, channel, day) WHERE state <> 'dropped' DO NOTHING
 		RETURNING tenant_id, id, person, channel
 	), joined AS (
 		UPDATE reminders r SET notice_id = made.id FROM made
