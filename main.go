@@ -250,8 +250,10 @@ func (p *program) move(span string) (err error) {
 	if !p.demo {
 		return errors.New("--ahead is for demonstrations alone: give --demo, too")
 	}
-	p.ahead, err = clock.ParseSpan(span)
-	return err
+	if p.ahead, err = clock.ParseSpan(span); err != nil {
+		return fmt.Errorf("--ahead: %w", err)
+	}
+	return nil
 }
 
 // prepare brings in the packs and the demonstration's data, and tells key agents whom to trust.

@@ -152,7 +152,7 @@ func (w town) reminded(holders ...*holder) {
 	for _, h := range holders {
 		left := clock.DaysBetween(clock.CivilDate(w.Now(), clock.Shanghai), clock.CivilDate(h.cert.NotAfter, clock.Shanghai))
 		words := fmt.Sprintf("%s的数字证书将于 %s 到期（还有 %d 天）", h.company, clock.CivilDate(h.cert.NotAfter, clock.Shanghai), left)
-		for end := time.Now().Add(time.Minute); h.link == "" && time.Now().Before(end); time.Sleep(100 * time.Millisecond) { // messages are put together every 30 s
+		for end := time.Now().Add(2 * time.Minute); h.link == "" && time.Now().Before(end); time.Sleep(100 * time.Millisecond) { // messages are put together every 30 s
 			for _, m := range w.said(h, since) {
 				if m.Channel == "sms" && strings.Contains(m.Text, words) && strings.Contains(m.Text, m.Params["link"]) {
 					h.link = m.Params["link"] // req: B68 K53
