@@ -39,7 +39,7 @@ func TestDatabaseOutages(t *testing.T) {
 	p := program.Start(t, program.Options{Env: []string{"CERTSAAS_DATABASE_URL=" + s.URL(db.RoleApp, "certsaas"), "CERTSAAS_VAULT_KEK=" + strings.Repeat("c3", 32)}})
 	s.crowd = gather(t, p, 8)
 	watch := observe(t, p)
-	restarts, hang := coretest.Size(2, 10), time.Duration(coretest.Size(4, 30))*time.Second
+	restarts, hang := coretest.Size(1, 10), time.Duration(coretest.Size(3, 30))*time.Second
 	for i := range restarts {
 		t.Logf("restart %d: all well again %s after PostgreSQL was", i+1, s.outage(t, watch, func() {
 			s.restart(t, time.Duration(300+rand.IntN(900))*time.Millisecond)

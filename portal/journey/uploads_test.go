@@ -106,7 +106,7 @@ func killedUploads(t *testing.T, w town) {
 	picture := program.Picture(t, "演示 断电")
 	usual := 250 * time.Millisecond
 	answered := 0
-	for i := range coretest.Size(4, 100) {
+	for i := range coretest.Size(3, 100) {
 		dead := make(chan error, 1)
 		stored, moment := len(w.blobs()), time.Duration(rand.Int64N(int64(usual*5/4)))
 		go func() {
@@ -145,7 +145,7 @@ func killedUploads(t *testing.T, w town) {
 	}
 	w.await("orphans to go", func() bool { return len(w.blobs()) == rows })
 	w.everyRowHasItsFile()
-	t.Logf("%d of %d uploads were answered before the kill; %d files of which %d without a row are gone, %d stay", answered, coretest.Size(4, 100), before, before-rows, rows)
+	t.Logf("%d of %d uploads were answered before the kill; %d files of which %d without a row are gone, %d stay", answered, coretest.Size(3, 100), before, before-rows, rows)
 }
 
 // await waits for something for a while.

@@ -65,8 +65,12 @@ func Running(dir string) (Socket, error) {
 // postmaster.pid and, since process ids are reused, by its working directory, which is the data directory.
 func stopOrphan(ctx context.Context, data string) error {
 	lines, err := pidFile(data)
+	for errors.Is(err, fs.ErrNotExist) && used(data) && ctx.Err() == nil { // one that was just started has not written it yet
+		time.Sleep(pollEvery)
+		lines, err = pidFile(data)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return ctx.Err()
 	}
 	if err != nil {
 		return fmt.Errorf("embedpg: %w", err)
