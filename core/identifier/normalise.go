@@ -25,7 +25,7 @@ func Normalise(s string) string {
 			return r - 'a' + 'A'
 		}
 		return r
-	}, norm.NFKC.String(s))
+	}, norm.NFKC.String(strings.ToValidUTF8(s, "\uFFFD"))) // a broken byte would hide what follows it from NFKC
 	return norm.NFKC.String(kept) // an accent may now touch a letter
 }
 

@@ -34,7 +34,7 @@ var hostCases = map[string]struct{ line, head, want string }{
 	"absolute, the same":              {"GET http://byd.localhost/ HTTP/1.1", "Host: byd.localhost", "byd"},
 	"absolute, another":               {"GET http://kinglong.localhost/ HTTP/1.1", "Host: byd.localhost", ""},
 	"absolute with userinfo":          {"GET http://byd.localhost@kinglong.localhost/ HTTP/1.1", "Host: byd.localhost", ""},
-	"authority in the path":           {"GET //kinglong.localhost/ HTTP/1.1", "Host: byd.localhost", ""},
+	"authority in the path":           {"GET //kinglong.localhost/ HTTP/1.1", "Host: byd.localhost", "byd"},
 	"two hosts":                       {"", "Host: byd.localhost\r\nHost: kinglong.localhost", ""},
 	"the same host twice":             {"", "Host: byd.localhost\r\nHost: byd.localhost", ""},
 	"two hosts, one in lower case":    {"", "Host: byd.localhost\r\nhost: kinglong.localhost", ""},
