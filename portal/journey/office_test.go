@@ -29,7 +29,7 @@ func factorAt(t *testing.T, login string, now func() time.Time) string {
 	t.Helper()
 	factors.Lock()
 	defer factors.Unlock()
-	n := (now().Unix() - 15) / 30 // of the step before only while it counts for another fifteen seconds
+	n := (now().Unix() - 15) / 30                              // the step before only while it counts for another fifteen seconds
 	if last := factors.last[login]; last >= n && last < n+10 { // otherwise it was used at another time
 		n = last + 1
 	}

@@ -23,7 +23,7 @@ func TestBYDTransfer(t *testing.T) {
 	dealer := w.person(chromium.Desktop)
 	dealer.Open(w.URL("byd", "/s/byd-gqgx"))
 	w.registerBYD(dealer, payerMobile)
-	dealer.Press("立即办理").At("^/orders/[^/]+/fill/form") // req: B13
+	w.beginBYD(dealer)
 	w.fillBYD(dealer, payerMobile)
 	w.quickProof(dealer, payerUSCC)
 	dealer.Press("稍后支付").At("^/orders$").See("待支付") // req: B53
