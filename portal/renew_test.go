@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"certsaas/core/db"
 	"certsaas/core/order"
+	"certsaas/core/tenant"
 )
 
 // reminded is a holder's certificate, and the link of the message that he got about it.
@@ -157,4 +159,34 @@ func TestReminderOfAFirstPurchase(t *testing.T) {
 		t.Errorf("somebody else's login: %d", got.Status)
 	}
 	other.open(link).has("main", "获取验证码") // the link asks for the holder's code all the same
+}
+
+// A price that changed between the message and the confirmation is said before anybody confirms (issue 4 §4.6).
+// req: B68
+func TestPriceChangedBetweenMessageAndConfirmation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Clock.Shift(2 * time.Hour)
+	certificate, link := w.reminded("kinglong", "CERT272353", "13900139000", "演示零部件（厦门）有限公司", 336*day)
+	ctx := w.system("test/publish")
+	stored, err := w.Releases.Release(ctx, w.Tenant("kinglong").ID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := stored.Definition
+	def.Files = maps.Clone(def.Files)
+	def.Files["products/gengxin.yaml"] = strings.Replace(def.Files["products/gengxin.yaml"], "unit: 180.00", "unit: 190.00", 1)
+	done, err := w.Releases.Apply(ctx, def, tenant.AnyRelease)
+	if err == nil {
+		err = w.Releases.Publish(ctx, done.Tenant, done.Number)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.kinglong()
+	p := b.submit(b.open(link), "main form", "send", nil)
+	b.follow(b.submit(p, "main form", "submit", map[string]string{"code": w.code("13900139000")}))
+	p = b.open("/renew/" + certificate.String())
+	p.has(".notice.tone-warn", "价格已变动", "¥180.00", "¥190.00")
+	p.has(".price", "¥190.00")
 }

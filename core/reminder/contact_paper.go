@@ -220,6 +220,7 @@ func (s *Service) invite(ctx context.Context, tx *db.Tx, t *tenant.Tenant, id, c
 	if err != nil {
 		return nil, err
 	}
+	params["company"] = Masked(params["company"]) // the number may have been mistyped
 	params["link"] = s.Site(t) + "/c/" + token
 	return s.Notify.Store(ctx, tx, notify.Notice{Tenant: t, Event: "remind_new", Locale: t.Languages()[0], Key: uuid.NewSHA1(id, []byte("new")), Order: x.order,
 		Channels: []string{"sms"}, To: map[string]string{"sms": string(mobile)}, Params: params})

@@ -180,7 +180,7 @@ func TestGiveOverByPaper(t *testing.T) {
 	all := p.sent()
 	m := all[len(all)-1]
 	_, token, ok := strings.Cut(m.Params["link"], "/c/")
-	if m.To != newMobile || !ok || m.Template != "remind_new" {
+	if m.To != newMobile || !ok || m.Template != "remind_new" || strings.Contains(m.Text, "演示供应商") {
 		t.Fatalf("%+v", m)
 	}
 	if l, err := w.Reminders.OpenLink(t.Context(), c.tenant, old); err != nil || l.Closed != "" {

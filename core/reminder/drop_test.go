@@ -3,7 +3,6 @@ package reminder_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -19,8 +18,6 @@ import (
 	"certsaas/core/material/materialtest"
 	"certsaas/core/order"
 	"certsaas/core/reminder"
-	"certsaas/core/tenant"
-	"certsaas/tenants"
 )
 
 // Who has renewed, ordered, lost his key, asked for silence, or belongs to a suspended tenant hears nothing, even when the
@@ -147,21 +144,6 @@ func TestContactLadder(t *testing.T) {
 	}
 	if told.Next == nil || told.Next.Offset != 1 {
 		t.Errorf("next: %+v", told.Next)
-	}
-}
-
-// A text that lost its link is refused before it is published.
-func TestTextWithoutLinkIsRefused(t *testing.T) {
-	t.Parallel()
-	base := tenants.Base()
-	def, problems := tenant.Load(base, tenants.Pack("byd"))
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	def.Base = maps.Clone(def.Base)
-	def.Base["messages.yaml"] = strings.ReplaceAll(def.Base["messages.yaml"], "请及时办理更新：{link}", "请及时办理更新")
-	if _, problems := tenant.Compile(def); len(problems) == 0 {
-		t.Error("accepted")
 	}
 }
 

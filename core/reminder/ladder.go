@@ -12,6 +12,7 @@ import (
 	"certsaas/core/audit"
 	"certsaas/core/db"
 	"certsaas/core/fault"
+	"certsaas/core/identifier"
 	"certsaas/core/order"
 	"certsaas/core/tenant"
 )
@@ -34,6 +35,14 @@ const (
 type contact struct {
 	channel string
 	address string
+}
+
+// usable tells whether an address can be one: what an old order or an import brought is not handed to a provider unseen.
+func (c contact) usable() bool {
+	if c.channel == "sms" {
+		return identifier.Mobile(c.address).Accepted()
+	}
+	return identifier.Email(c.address).Accepted()
 }
 
 // rung is one step of the ladder: who is told, and what. To those who are not the holder each dealer is a message of its own,
@@ -173,7 +182,7 @@ func (s *Service) contacts(ctx context.Context, tx *db.Tx, t *tenant.Tenant, x s
 	}
 	out := all[:0]
 	for _, c := range all {
-		if c.address != "" && hasText(t, event(x.offset), c.channel) {
+		if c.usable() && hasText(t, event(x.offset), c.channel) {
 			out = append(out, c)
 		}
 	}
