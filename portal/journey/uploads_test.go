@@ -104,15 +104,18 @@ func noise(t *testing.T, size int) []byte {
 func killedUploads(t *testing.T, w town) {
 	v := w.draft()
 	picture := program.Picture(t, "演示 断电")
-	usual := 250 * time.Millisecond
+	usual := 80 * time.Millisecond
 	answered := 0
 	for i := range coretest.Size(3, 100) {
 		dead := make(chan error, 1)
-		stored, moment := len(w.blobs()), time.Duration(rand.Int64N(int64(usual*5/4)))
+		moment := time.Duration(rand.Int64N(int64(usual * 5 / 4)))
+		stored := len(w.blobs())
 		go func() {
-			for end := time.Now().Add(moment); time.Now().Before(end) || i%2 == 1 && len(w.blobs()) == stored && time.Now().Before(end.Add(10*time.Second)); {
-				time.Sleep(200 * time.Microsecond) // every second time until its file appears: the row is still to come
+			if i%2 == 0 { // every second time when its file appears: the row is still to come
+				w.until(func() bool { return len(w.blobs()) > stored })
+				moment /= 30
 			}
+			time.Sleep(moment)
 			dead <- w.Kill()
 		}()
 		begin := time.Now()
@@ -151,11 +154,19 @@ func killedUploads(t *testing.T, w town) {
 // await waits for something for a while.
 func (w town) await(what string, there func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !there(); time.Sleep(20 * time.Millisecond) {
+	if !w.until(there) {
+		w.t.Fatalf("waited in vain for %s", what)
+	}
+}
+
+// until waits for something for a while, in small steps, and tells whether it came.
+func (w town) until(there func() bool) bool {
+	for end := time.Now().Add(20 * time.Second); !there(); time.Sleep(200 * time.Microsecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("waited in vain for %s", what)
+			return false
 		}
 	}
+	return true
 }
 
 // blobs are the files in the store, half ones among them.
