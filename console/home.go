@@ -43,5 +43,5 @@ func (k *Console) home(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, homePage(f, piles, k.worryLines(web.Printer(c), worries)))
+	return web.Render(c, fiber.StatusOK, homePage(f, piles, k.worryLines(web.Printer(c), worries), len(worries)))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // homePage lists the desks of a person's roles.
-func homePage(f ui.ConsoleProps, piles []pile, worries []string) templ.Component {
+func homePage(f ui.ConsoleProps, piles []pile, worries []string, n int) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -47,7 +47,7 @@ func homePage(f ui.ConsoleProps, piles []pile, worries []string) templ.Component
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = worrying(worries, true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = worrying(worries, n, true).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

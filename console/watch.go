@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -190,6 +191,18 @@ func noticeRows(list []payment.Notice, all []house, t func(string, ...any) strin
 	return rows
 }
 
+// span is a duration without the parts that are nothing: 1h, 5m, 20s.
+func span(d time.Duration) string {
+	text := d.String()
+	if d%time.Minute == 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d%time.Hour == 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
 	state, row := ui.Tag(ui.Good, t("console.health.fine")), ui.Row{}
 	switch {
@@ -209,7 +222,7 @@ func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
 		}
 	}
 	sort.Strings(did)
-	row.Cells = []ui.Cell{{Text: t("console.job." + j.Name), Sub: j.Name + " · " + t("console.health.every", "Every", j.Every.String())}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
+	row.Cells = []ui.Cell{{Text: t("console.job." + j.Name), Sub: j.Name + " · " + t("console.health.every", "Every", span(j.Every))}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
 		{Text: strings.Join(did, ", "), Sub: j.LastError}}
 	return row
 }

@@ -31,12 +31,12 @@ func TestLateJobsTurnTheConsoleRed(t *testing.T) {
 		t.Errorf("the rail says %q", got)
 	}
 	notice := p.text("main .tone-danger")
-	for _, want := range []string{"“证书吊销列表更新”启动后一直没有成功运行", "1 个事件多次处理失败"} {
+	for _, want := range []string{"“事件处理与消息发送”启动后一直没有成功运行", "1 个事件多次处理失败", "另有"} {
 		if !strings.Contains(notice, want) {
 			t.Errorf("home does not say %s: %s", want, notice)
 		}
 	}
-	if h := admin.get("/health", 200); h.Find("main tr.tone-danger, main tr[data-tone=danger], main .tag.tone-danger").Length() == 0 || !strings.Contains(h.text("main"), "节假日数据检查") {
+	if h := admin.get("/health", 200); h.Find("main tr.tone-danger, main tr[data-tone=danger], main .tag.tone-danger").Length() == 0 || !strings.Contains(h.text("main .tone-danger"), "“节假日数据检查”启动后一直没有成功运行") {
 		t.Errorf("health: %s", h.text("main"))
 	}
 	if p := rev.get("/", 200); p.Find(".tone-danger").Length() != 0 || p.Find(badge).Length() != 0 {

@@ -133,15 +133,6 @@ func (w *Watch) Worries(ctx context.Context) ([]web.Worry, error) {
 		return nil, err
 	}
 	var out []web.Worry
-	for _, j := range s.Jobs {
-		if j.Late {
-			x := web.Worry{Kind: web.JobLate, Name: j.Name}
-			if j.LastSuccess != nil {
-				x.Since = *j.LastSuccess
-			}
-			out = append(out, x)
-		}
-	}
 	if s.Outbox.Dead > 0 {
 		out = append(out, web.Worry{Kind: web.DeadLetters, Count: s.Outbox.Dead})
 	}
@@ -150,6 +141,15 @@ func (w *Watch) Worries(ctx context.Context) ([]web.Worry, error) {
 	}
 	for _, y := range s.NoCalendars {
 		out = append(out, web.Worry{Kind: web.NoCalendar, Name: strconv.Itoa(y)})
+	}
+	for _, j := range s.Jobs {
+		if j.Late {
+			x := web.Worry{Kind: web.JobLate, Name: j.Name}
+			if j.LastSuccess != nil {
+				x.Since = *j.LastSuccess
+			}
+			out = append(out, x)
+		}
 	}
 	return out, nil
 }
