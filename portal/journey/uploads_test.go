@@ -22,8 +22,8 @@ import (
 	"certsaas/core/coretest/program"
 )
 
-// TestUploadsInNeed uploads pictures to a program whose disk is full, that is killed meanwhile, and that many slow lines keep
-// busy. One program for all, not parallel.
+// TestUploadsInNeed uploads pictures to a program whose disk is full, that is killed meanwhile, whose database is killed, and
+// that many slow lines keep busy. One program for all, not parallel.
 func TestUploadsInNeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts the program")
@@ -31,6 +31,7 @@ func TestUploadsInNeed(t *testing.T) {
 	p := program.Start(t, program.Options{})
 	t.Run("slow lines", func(t *testing.T) { slowLines(t, town{p, t}) })
 	t.Run("killed", func(t *testing.T) { killedUploads(t, town{p, t}) })
+	t.Run("database killed", func(t *testing.T) { killedDatabase(t, town{p, t}) })
 	t.Run("disk full", func(t *testing.T) { fullDisk(t, town{p, t}) })
 	if log := p.Log(); strings.Contains(log, "panic") {
 		t.Error(log)
@@ -207,6 +208,38 @@ func (w town) age(by time.Duration) {
 			w.t.Fatal(err)
 		}
 	}
+}
+
+// killedDatabase kills the program's private PostgreSQL under a visitor: the program itself lives on, starts it again, and the
+// visitor goes on where he was (reliability F2).
+func killedDatabase(t *testing.T, w town) {
+	v := w.draft()
+	v.Patient = true
+	v.Form("agent_name").Set("agent_name", "孙演示").PressValue("_step", "refresh")
+	self, old := w.PID(), w.postmaster()
+	if err := w.KillDatabase(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	w.await("the database to be started again", func() bool {
+		return w.postmaster() != old && w.postmaster() != 0 && v.Open(v.URL.String()).Status == http.StatusOK
+	})
+	t.Logf("served again after %s", time.Since(begin).Round(time.Millisecond))
+	if got := v.Form("agent_name").Values.Get("agent_name"); got != "孙演示" {
+		t.Errorf("the form holds %q", got)
+	}
+	if v.Open(w.URL("", "/livez")); v.Status != http.StatusOK || w.PID() != self {
+		t.Errorf("the program did not live on: %d", v.Status)
+	}
+}
+
+// postmaster is the process id of the private database, 0 while there is none.
+func (w town) postmaster() int {
+	pid, err := w.Postmaster()
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 // fullDisk hands a picture in while the disk of the files is really full: the applicant is told at the field, with the
