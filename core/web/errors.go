@@ -144,8 +144,13 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 	_, title, text := sentences(err, status, p.Print)
 	var b bytes.Buffer
 	props := ui.ErrorProps{Status: status, Title: title, Text: text, RequestID: rid, Home: "/", Login: status == fiber.StatusUnauthorized, Console: SiteOf(c) != nil && SiteOf(c).Side == Console}
-	if status == fiber.StatusServiceUnavailable {
+	switch {
+	case status == fiber.StatusServiceUnavailable:
 		props.Again = again(c)
+	case c.Method() == fiber.MethodPost && ownOrigin(c) && (props.Login || errors.Is(err, staleForm)):
+		if props.Again = again(c); props.Again != nil && props.Login {
+			props.Text = p.Print.T("web.login_ended")
+		}
 	}
 	view := ui.ErrorPage(props)
 	if e := view.Render(ui.With(context.WithoutCancel(c.UserContext()), p), &b); e != nil { // the handler's deadline has ended with it
@@ -165,7 +170,7 @@ func again(c *fiber.Ctx) *ui.Again {
 	if !a.Post {
 		return a
 	}
-	a.Fields = typed(c)
+	a.Fields = slices.DeleteFunc(typed(c), func(f [2]string) bool { return f[0] == "_csrf" }) // the page puts its own
 	if slices.ContainsFunc(a.Fields, func(f [2]string) bool { return f[0] == "password" }) {
 		return nil
 	}
