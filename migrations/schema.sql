@@ -323,6 +323,7 @@ CREATE TABLE public.orders (
     lapses_at timestamp with time zone,
     claimed_by uuid,
     claimed_at timestamp with time zone,
+    forgotten_at timestamp with time zone,
     CONSTRAINT orders_completed_check CHECK (((state = 'completed'::public.order_state) <= (completed_at IS NOT NULL))),
     CONSTRAINT orders_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000))),
     CONSTRAINT orders_submitted_check CHECK (((state = ANY (ARRAY['draft'::public.order_state, 'cancelled'::public.order_state, 'lapsed'::public.order_state])) OR (submitted_at IS NOT NULL))),
@@ -813,6 +814,7 @@ CREATE INDEX order_items_old_idx ON public.order_items USING btree (tenant_id, o
 CREATE UNIQUE INDEX order_items_token_key ON public.order_items USING btree (tenant_id, token_serial, order_id) WHERE (token_serial IS NOT NULL);
 CREATE INDEX orders_account_idx ON public.orders USING btree (tenant_id, account_id, created_at DESC);
 CREATE INDEX orders_code_idx ON public.orders USING btree (tenant_id, code_index);
+CREATE INDEX orders_forget_idx ON public.orders USING btree (closed_at) WHERE ((submitted_at IS NULL) AND (forgotten_at IS NULL) AND (closed_at IS NOT NULL));
 CREATE INDEX orders_lapse_idx ON public.orders USING btree (lapses_at) WHERE (state = ANY (ARRAY['draft'::public.order_state, 'awaiting_payment'::public.order_state]));
 CREATE INDEX orders_mobile_idx ON public.orders USING btree (tenant_id, mobile_index);
 CREATE INDEX orders_old_closed_idx ON public.orders USING btree (closed_at) WHERE (old_certificate_id IS NOT NULL);
@@ -1054,7 +1056,7 @@ GRANT SELECT,INSERT ON TABLE public.desk_warnings TO certsaas_app;
 GRANT SELECT,UPDATE ON TABLE public.desk_warnings TO certsaas_system;
 GRANT SELECT ON TABLE public.desk_warnings TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.files TO certsaas_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.files TO certsaas_system;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.files TO certsaas_system;
 GRANT SELECT ON TABLE public.files TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoices TO certsaas_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoices TO certsaas_system;
@@ -1065,7 +1067,7 @@ GRANT SELECT ON TABLE public.issuance_intents TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_runs TO certsaas_system;
 GRANT SELECT ON TABLE public.job_runs TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.letters TO certsaas_app;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.letters TO certsaas_system;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letters TO certsaas_system;
 GRANT SELECT ON TABLE public.letters TO certsaas_ro;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.messages TO certsaas_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.messages TO certsaas_system;

@@ -32,6 +32,9 @@ func Jobs(p *platform.Platform) []Job {
 		counted("order-lapse", time.Minute, func(ctx context.Context) (int, error) { return p.Orders.LapseDue(ctx, batch) }),
 		counted("issuance-sweep", 30*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.Sweep(ctx, time.Minute, batch) }),
 		counted("crl", 20*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.RefreshCRLs(ctx, p.CA) }),
+		counted("draft-forget", time.Hour, func(ctx context.Context) (int, error) {
+			return p.Materials.ForgetDrafts(ctx, p.Clock.Now().Add(-30*24*time.Hour), batch)
+		}),
 		counted("file-reap", time.Hour, func(ctx context.Context) (int, error) { return p.Materials.Reap(ctx, p.Clock.Now().Add(-time.Hour)) }),
 		counted("session-sweep", time.Hour, func(ctx context.Context) (int, error) {
 			a, err := p.Accounts.Sweep(ctx, 30*24*time.Hour)
