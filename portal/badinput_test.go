@@ -135,3 +135,33 @@ func TestBackButtonAndTwoTabs(t *testing.T) {
 	equal(t, "state", order.AwaitingPayment, o.State)
 	equal(t, "orders", 1, strings.Count(string(b.open("/orders").Body), o.Number+"</"))
 }
+
+// TestLoginEndsInTheMiddleOfTheForm (issue 3 §1): what was typed after the login ended is kept by the pages that say so, and is stored
+// when the form is sent once more after logging in beside it.
+func TestLoginEndsInTheMiddleOfTheForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, p := started(t, w)
+	session := b.jar["session"]
+	b.jar["session"] = "ended"
+	typed := company()
+	typed["agent_name"] = "赵演示"
+	got := b.submit(p, form, "next", typed)
+	if got.Status == 403 { // this browser does not say where a form came from: one page more
+		got.has("main", "再提交一次")
+		got = b.submit(got, "main form", "", nil)
+	}
+	if got.Status != 401 || got.Find(`a[href="/login"][target="_blank"]`).Length() != 1 {
+		t.Fatalf("%d: %s", got.Status, got.text("main"))
+	}
+	got.has("main", "登录已过期", "刚才填写的内容都在")
+	equal(t, "nothing is stored for a stranger", "", w.order("byd", p.Path).Answers["agent_name"])
+	b.jar["session"] = session // logged in again in another window
+	if got = b.submit(got, "main form", "", nil); got.Status == 403 {
+		got = b.submit(got, "main form", "", nil)
+	}
+	if got.Status != 303 {
+		t.Fatalf("sent once more: %d %s", got.Status, got.text("main"))
+	}
+	equal(t, "stored at last", "赵演示", w.order("byd", p.Path).Answers["agent_name"])
+}

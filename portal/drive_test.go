@@ -98,6 +98,9 @@ func (b *browser) do(method, path string, header map[string]string, body io.Read
 	for _, k := range slices.Sorted(maps.Keys(b.jar)) {
 		req.AddCookie(&http.Cookie{Name: k, Value: b.jar[k]})
 	}
+	if method == http.MethodPost {
+		req.Header.Set("Origin", "http://"+b.host)
+	}
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
