@@ -65,7 +65,7 @@ func (d *Database) keep(ctx context.Context, server *embedpg.Server) {
 	var ended []time.Time
 	for {
 		<-server.Exited()
-		now := time.Now()
+		now := clock.System().Now()
 		ended = slices.DeleteFunc(append(ended, now), func(t time.Time) bool { return now.Sub(t) > keepWithin })
 		if len(ended) > keepTimes {
 			return
@@ -85,13 +85,13 @@ func (d *Database) restart(ctx context.Context, ended *embedpg.Server) *embedpg.
 		return nil
 	}
 	slog.Error("the private database has ended and is started again", "error", ended.Err())
-	for limit := time.Now().Add(keepTrying); ; time.Sleep(200 * time.Millisecond) {
+	for limit := clock.System().Now().Add(keepTrying); ; time.Sleep(200 * time.Millisecond) {
 		server, err := embedpg.Start(ctx, d.dir, embedpg.Options{BinDir: d.bin})
 		if err == nil {
 			d.server = server
 			return server
 		}
-		if !errors.Is(err, embedpg.ErrInUse) || time.Now().After(limit) {
+		if !errors.Is(err, embedpg.ErrInUse) || clock.System().Now().After(limit) {
 			slog.Error("the private database does not start again", "error", err)
 			return nil
 		}
