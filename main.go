@@ -27,6 +27,7 @@ import (
 	"certsaas/core/platform"
 	"certsaas/core/staff"
 	"certsaas/core/tenant"
+	"certsaas/core/web"
 	"certsaas/portal"
 	"certsaas/portal/aftertext"
 	"certsaas/portal/renewtext"
@@ -101,7 +102,6 @@ type program struct {
 	serving bool          // a command is a guest beside a serving program
 	data    *platform.Database
 	all     *platform.Platform
-	watch   *scheduler.Watch
 }
 
 func (p *program) command(ctx context.Context, name string, args []string) (int, error) {
@@ -207,8 +207,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	work := scheduler.Jobs(p.all)
-	p.watch = scheduler.NewWatch(p.all, work)
-	srv, err := p.server(parts)
+	srv, err := p.server(parts, scheduler.NewWatch(p.all, work))
 	if err != nil {
 		return err
 	}
@@ -254,6 +253,28 @@ func (p *program) move(span string) (err error) {
 		return fmt.Errorf("--ahead: %w", err)
 	}
 	return nil
+}
+
+// server mounts the pages of the parts.
+func (p *program) server(parts []string, watch *scheduler.Watch) (*web.Server, error) {
+	a := p.all
+	srv, err := web.New(web.Config{
+		Secret: a.Vault.PlatformKeys().MAC("web", []byte("secret")), HTTPS: p.cfg.Secure(), TrustedProxies: p.cfg.Web.TrustedProxies,
+		Hosts: a.Sites.Hosts(), Bundle: a.Bundle, Authorizer: a.Authz, Sessions: a.Sessions, Now: a.Clock.Now,
+		Ready: map[string]func(context.Context) error{"database": platform.Ready(p.data.DB)}, Worries: watch.Worries,
+	})
+	if err != nil {
+		return nil, err
+	}
+	watch.Export(srv.Metrics())
+	if slices.Contains(parts, "portal") {
+		err = portal.Mount(srv, a)
+	}
+	if slices.Contains(parts, "console") {
+		err = errors.Join(err, console.Mount(srv, a, watch))
+	}
+	srv.Seal()
+	return srv, err
 }
 
 // prepare brings in the packs and the demonstration's data, and tells key agents whom to trust.

@@ -32,7 +32,9 @@ func (s *Sites) Platform() string { return s.config.URL("") }
 func (s *Sites) Console() string { return s.config.URL("console") }
 
 // Portal is a tenant's origin: its first own host, or <slug>.<base domain>.
-func (s *Sites) Portal(t *tenant.Tenant) string { return s.at(tenant.Address{Slug: t.Slug(), Hosts: t.Hosts()}) }
+func (s *Sites) Portal(t *tenant.Tenant) string {
+	return s.at(tenant.Address{Slug: t.Slug(), Hosts: t.Hosts()})
+}
 
 func (s *Sites) at(a tenant.Address) string {
 	if len(a.Hosts) == 0 {
