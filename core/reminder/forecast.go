@@ -52,7 +52,7 @@ func (s *Service) coming(ctx context.Context, tx *db.Tx, days int, releases []*t
 			}
 			on := clock.CivilDate(tx.Now(), zone).AddDays(n)
 			for _, r := range rulesOf(t) {
-				sp := span{zone: zone, offset: r.offset, lo: on.AddDays(-1), hi: on}
+				sp := span{zone: zone, pace: t.Pace(), offset: r.offset, lo: on.AddDays(-1), hi: on}
 				b[sp] = append(b[sp], r)
 			}
 		}
@@ -112,7 +112,7 @@ func (s *Service) atOnce(ctx context.Context, tx *db.Tx, next *tenant.Tenant, p 
 	today := clock.CivilDate(tx.Now(), next.Zone())
 	b := batch{}
 	for _, r := range rulesOf(next) {
-		sp := span{zone: next.Zone(), offset: r.offset, lo: today.AddDays(-catchUp), hi: today}
+		sp := span{zone: next.Zone(), pace: next.Pace(), offset: r.offset, lo: today.AddDays(-catchUp), hi: today}
 		b[sp] = append(b[sp], r)
 	}
 	p.AtOnce.On = today

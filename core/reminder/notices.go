@@ -1,6 +1,7 @@
 package reminder
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"certsaas/core/clock"
 	"certsaas/core/db"
+	"certsaas/core/tenant"
 )
 
 // formSQL makes at most one message per person, channel and day out of what waits: $1 now, $2 today, $3 tenants, $4 how many,
@@ -37,29 +39,36 @@ const formSQL = `WITH made AS (
 		RETURNING 1
 	) SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM joined)`
 
-// FormNotices makes the messages that may go out now, at most limit per time zone: one per person, channel and day, about
+// rhythm is what tenants may have in common.
+type rhythm struct {
+	zone string
+	pace tenant.Pace
+}
+
+// FormNotices makes the messages that may go out now, at most limit per rhythm: one per person, channel and day, about
 // all his certificates that are due. In quiet hours it makes none.
 func (s *Service) FormNotices(ctx context.Context, limit int) (int, error) {
 	all, err := s.Tenants.All(ctx)
 	if err != nil {
 		return 0, err
 	}
-	zones := map[string][]uuid.UUID{}
+	alike := map[rhythm][]uuid.UUID{}
 	for _, t := range all {
-		zones[t.Zone().String()] = append(zones[t.Zone().String()], t.ID())
+		r := rhythm{t.Zone().String(), t.Pace()}
+		alike[r] = append(alike[r], t.ID())
 	}
 	made := 0
-	for name, tenants := range zones {
-		zone, err := time.LoadLocation(name)
+	for r, tenants := range alike {
+		zone, err := time.LoadLocation(r.zone)
 		if err != nil {
 			return made, fmt.Errorf("reminder: zone: %w", err)
 		}
 		err = s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
-			if quiet(tx.Now(), zone) {
+			if quiet(tx.Now(), zone, r.pace) {
 				return nil
 			}
 			var n, joined int
-			err := tx.QueryRow(ctx, formSQL, tx.Now(), clock.CivilDate(tx.Now(), zone).String(), tenants, limit, s.Limits.Month).Scan(&n, &joined)
+			err := tx.QueryRow(ctx, formSQL, tx.Now(), clock.CivilDate(tx.Now(), zone).String(), tenants, limit, cmp.Or(r.pace.Month, s.Limits.Month)).Scan(&n, &joined)
 			if err != nil {
 				return fmt.Errorf("reminder: form notices: %w", err)
 			}
@@ -95,7 +104,7 @@ func (s *Service) claim(ctx context.Context, limit int) ([]notice, error) {
 	err = s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
 		ids, days = ids[:0], days[:0]
 		for _, t := range all {
-			if !quiet(tx.Now(), t.Zone()) {
+			if !quiet(tx.Now(), t.Zone(), t.Pace()) {
 				ids, days = append(ids, t.ID()), append(days, clock.CivilDate(tx.Now(), t.Zone()).String())
 			}
 		}

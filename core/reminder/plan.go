@@ -16,14 +16,6 @@ import (
 // catchUp is how many days a reminder may be late and still be written: longer than any outage, shorter than a nuisance.
 const catchUp = 31
 
-// Quiet hours, and when the day's messages begin (domain §10).
-const (
-	quietUntil  = 9  // o'clock
-	quietFrom   = 21 //
-	beginHour   = 9
-	beginMinute = 30
-)
-
 // rule is one offset of one product over one channel, as today's release has it.
 type rule struct {
 	tenant  uuid.UUID
@@ -104,15 +96,18 @@ type timing struct {
 	laterOn clock.Date // … unless a more urgent one is due by then
 }
 
-// timingAt computes it. It never gives an instant within quiet hours.
-func timingAt(now time.Time, zone *time.Location, calendar *clock.Calendar) timing {
+// timingAt computes it (domain §10). It never gives an instant within quiet hours.
+func timingAt(now time.Time, zone *time.Location, pace tenant.Pace, calendar *clock.Calendar) timing {
 	day := clock.CivilDate(now, zone)
-	if now.In(zone).Hour() >= quietFrom {
+	if now.In(zone).Hour() >= pace.QuietFrom {
 		day = day.AddDays(1)
 	}
-	t := timing{now: latest(now, day.At(beginHour, beginMinute, zone))}
-	t.laterOn = calendar.NextWorkday(day)
-	t.later = latest(now, t.laterOn.At(beginHour, beginMinute, zone))
+	hour, minute := pace.Start()
+	t := timing{now: latest(now, day.At(hour, minute, zone)), laterOn: day}
+	if !pace.AnyDay {
+		t.laterOn = calendar.NextWorkday(day)
+	}
+	t.later = latest(now, t.laterOn.At(hour, minute, zone))
 	return t
 }
 
@@ -124,7 +119,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 // quiet tells whether nobody is to be disturbed now.
-func quiet(now time.Time, zone *time.Location) bool {
+func quiet(now time.Time, zone *time.Location, pace tenant.Pace) bool {
 	h := now.In(zone).Hour()
-	return h < quietUntil || h >= quietFrom
+	return h < pace.QuietUntil || h >= pace.QuietFrom
 }

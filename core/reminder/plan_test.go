@@ -96,3 +96,46 @@ func TestOtherTimeZone(t *testing.T) {
 		t.Errorf("in the morning: %+v, %d messages", rows, len(p.sent()))
 	}
 }
+
+// A tenant says itself when its people may be spoken to, whether on days off, and how often (issue 4 §1).
+func TestPaceOfATenant(t *testing.T) {
+	t.Parallel()
+	p := &post{}
+	w := newWorld(t, at("2026-10-31 12:00"), 0, p)
+	w.republish("byd", "tenant.yaml", func(text string) string {
+		return text + "\nreminders: {begin: \"14:30\", quiet_from: 18, quiet_until: 8, any_day: true, month: 1}\n"
+	})
+	for i, ends := range []string{"2026-12-31 12:00", "2027-01-01 12:00"} { // 60 days before: Sunday 1 November, and the day after
+		w.add("byd", "BYD-GQGX", "13800138000", "", at(ends))
+		w.add("kinglong", "CERT272353", fmt.Sprintf("1380013801%d", i), "", at(ends))
+	}
+	heard := func() (byd, other int) {
+		for _, m := range p.sent() {
+			if m.To == "13800138000" {
+				byd++
+			} else {
+				other++
+			}
+		}
+		return byd, other
+	}
+	for _, step := range []struct {
+		now        string
+		byd, other int
+		why        string
+	}{
+		{"2026-11-01 09:40", 0, 0, "a Sunday before the tenant's hour; the other tenant waits for Monday"},
+		{"2026-11-01 14:31", 1, 0, "the tenant's hour, on a Sunday"},
+		{"2026-11-02 09:31", 1, 2, "Monday is everybody's day, but not this tenant's hour"},
+		{"2026-11-02 14:31", 1, 2, "one message in thirty days is the tenant's cap"},
+		{"2026-12-02 08:30", 1, 2, "the other tenant's quiet hours, and before this one's begin"},
+		{"2026-12-02 18:01", 1, 4, "this tenant's quiet hours; both people of the other one"},
+		{"2026-12-03 14:31", 2, 4, "thirty days later"},
+	} {
+		w.clock.Set(at(step.now))
+		w.run()
+		if byd, other := heard(); byd != step.byd || other != step.other {
+			t.Errorf("%s (%s): heard %d and %d times, want %d and %d", step.now, step.why, byd, other, step.byd, step.other)
+		}
+	}
+}

@@ -39,6 +39,7 @@ type standing struct {
 // span is a range of ends of certificates that one offset makes due, with what holds for all of them.
 type span struct {
 	zone   *time.Location
+	pace   tenant.Pace
 	offset int
 	lo, hi clock.Date // days that are due, lo excluded
 }
@@ -113,7 +114,7 @@ func batches(list []*standing) []batch {
 				out = append(out, batch{})
 			}
 			for _, r := range st.rules {
-				sp := span{zone: zone, offset: r.offset, lo: lo, hi: hi}
+				sp := span{zone: zone, pace: st.tenant.Pace(), offset: r.offset, lo: lo, hi: hi}
 				out[n][sp] = append(out[n][sp], r)
 			}
 			n++
@@ -239,7 +240,7 @@ func (s *Service) args(now time.Time, b batch) []any {
 	var next []*int
 	var renews []bool
 	for sp, rules := range b {
-		when := timingAt(now, sp.zone, s.Calendar)
+		when := timingAt(now, sp.zone, sp.pace, s.Calendar)
 		if urgent(sp.offset) {
 			when.later = when.now
 		}
@@ -300,7 +301,7 @@ func (s *Service) changed(ctx context.Context, tx *db.Tx, list []*standing, sinc
 		}
 		b := batch{}
 		for _, r := range st.rules {
-			sp := span{zone: st.tenant.Zone(), offset: r.offset, lo: st.today.AddDays(-catchUp), hi: st.today}
+			sp := span{zone: st.tenant.Zone(), pace: st.tenant.Pace(), offset: r.offset, lo: st.today.AddDays(-catchUp), hi: st.today}
 			b[sp] = append(b[sp], r)
 		}
 		for some := range slices.Chunk(ids, 5000) {

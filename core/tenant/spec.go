@@ -20,6 +20,7 @@ type Spec struct {
 	Accounts  Accounts  `yaml:"accounts"`
 	Roster    Roster    `yaml:"roster"`
 	DeskMail  DeskMail  `yaml:"desk_mail"`
+	Reminders Pace      `yaml:"reminders"`
 
 	Administrator Administrator `yaml:"administrator"`
 	Banks         []Bank        `yaml:"banks"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -303,4 +304,22 @@ func files(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// A pace that leaves no hour to speak, or begins in the quiet ones, is refused with its remedy.
+func TestPaceIsChecked(t *testing.T) {
+	t.Parallel()
+	def := pack(t, "byd")
+	for pace, want := range map[string]string{
+		`{quiet_from: 9, quiet_until: 21}`: "quiet_from", `{begin: "22:00"}`: "begin", `{begin: "half past nine"}`: "begin", `{begin: "8:00"}`: "begin",
+		`{quiet_from: 25}`: "quiet_from", `{month: -1}`: "month", `{begin: "14:30", quiet_from: 18, quiet_until: 8, any_day: true, month: 2}`: "",
+	} {
+		changed := def
+		changed.Files = maps.Clone(def.Files)
+		changed.Files["tenant.yaml"] += "\nreminders: " + pace + "\n"
+		_, ps := tenant.Compile(changed)
+		if said := fmt.Sprint(ps.Err()); (want == "") != (ps.Err() == nil) || !strings.Contains(said, want) {
+			t.Errorf("%s: %s", pace, said)
+		}
+	}
 }

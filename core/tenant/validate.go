@@ -89,6 +89,7 @@ func (v *validator) spec() {
 			v.bad(fmt.Sprintf("tenant.hosts[%d]", i), fmt.Sprintf("%q is not a host name", h), "write it in small letters, without https:// and port, as in keys.example.com")
 		}
 	}
+	v.pace()
 	if _, err := time.LoadLocation(s.Timezone); err != nil {
 		v.bad("tenant.timezone", fmt.Sprintf("there is no time zone %q", s.Timezone), "write its IANA name, as in Asia/Shanghai, or leave it out")
 	}
