@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 
+	"certsaas/core/coretest"
 	"certsaas/core/order"
 )
 
@@ -164,4 +167,56 @@ func TestLoginEndsInTheMiddleOfTheForm(t *testing.T) {
 		t.Fatalf("sent once more: %d %s", got.Status, got.text("main"))
 	}
 	equal(t, "stored at last", "赵演示", w.order("byd", p.Path).Answers["agent_name"])
+}
+
+// atOnce sends one form by so many impatient hands of the same reader at once and gives the answers.
+func (b *browser) atOnce(n int, p page, form, step string, typed map[string]string) []page {
+	b.t.Helper()
+	out := make([]page, n)
+	var group sync.WaitGroup
+	for i := range out {
+		hand := &browser{t: b.t, w: b.w, host: b.host, jar: maps.Clone(b.jar)}
+		group.Go(func() { out[i] = hand.submit(p, form, step, typed) })
+	}
+	group.Wait()
+	return out
+}
+
+// TestPressedManyTimesAtOnce (reliability P7): an order that is handed in thirty times at once is handed in once, one payment is
+// begun for it, and each press is answered by the page that comes next or one that says what happened.
+func TestPressedManyTimesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, p := realname(t, w)
+	typed := map[string]string{"merged": "yes", "uscc": "91350200MA2XYKHT6G"}
+	b.submit(p, form, "letter-pdf", typed)
+	l := b.letterOf("byd", w.order("byd", p.Path))
+	p = b.submit(p, form, "upload", typed, map[string]file{
+		"licence_image_file": {"a.jpg", photo(t, 1200, 900, "", false)}, "letter_file": {"b.jpg", photo(t, 1100, 1500, l.Payload, true)}})
+	count := func(sql string) (n int) {
+		t.Helper()
+		coretest.OwnerRow(t, w.DB, []any{&n}, sql)
+		return n
+	}
+	led := 0
+	for _, got := range b.atOnce(30, p, form, "next", typed) {
+		switch {
+		case got.Status == 303 && strings.HasPrefix(got.Header.Get("Location"), "/orders/"):
+			led++
+		case got.Status != 409:
+			t.Errorf("handed in: %d %s", got.Status, got.text("main"))
+		}
+	}
+	if n := count(`SELECT count(*) FROM order_events WHERE event = 'submit'`); n != 1 || led == 0 {
+		t.Errorf("handed in %d times, %d led on", n, led)
+	}
+	equal(t, "told once", 1, count(`SELECT count(*) FROM outbox WHERE kind = 'order.submit'`))
+
+	pay := b.open(p.Path[:strings.Index(p.Path, "/fill")] + "/pay")
+	for _, got := range b.atOnce(30, pay, "form#pay", "next", map[string]string{"channel": "alipay"}) {
+		if got.Status != 303 && got.Status != 409 {
+			t.Errorf("payment begun: %d %s", got.Status, got.text("main"))
+		}
+	}
+	equal(t, "payments begun", 1, count(`SELECT count(*) FROM payments WHERE state IN ('created', 'pending')`))
 }
