@@ -822,6 +822,7 @@ CREATE INDEX orders_old_idx ON public.orders USING btree (tenant_id, old_certifi
 CREATE INDEX orders_old_submitted_idx ON public.orders USING btree (submitted_at) WHERE (old_certificate_id IS NOT NULL);
 CREATE INDEX orders_org_idx ON public.orders USING btree (tenant_id, org_index);
 CREATE INDEX orders_queue_idx ON public.orders USING btree (state, due_at);
+CREATE INDEX orders_visitor_idx ON public.orders USING btree (tenant_id, visitor_hash) WHERE (visitor_hash IS NOT NULL);
 CREATE INDEX outbox_due_idx ON public.outbox USING btree (due_at) WHERE ((done_at IS NULL) AND (dead_at IS NULL));
 CREATE INDEX payment_events_event_idx ON public.payment_events USING btree (tenant_id, channel, event_id);
 CREATE INDEX payments_poll_idx ON public.payments USING btree (next_poll_at) WHERE (next_poll_at IS NOT NULL);

@@ -55,10 +55,11 @@ func (d *DB) WithTenant(ctx context.Context, tenant uuid.UUID, fn func(ctx conte
 }
 
 // ReadTenant is WithTenant for looking only: each statement is its own transaction, asked and answered in one round trip, and
-// PostgreSQL refuses it if it would change or lock anything. Two statements may see different states, as they may in WithTenant.
+// PostgreSQL refuses it if it would change or lock anything. Two statements may see different states, as they may in WithTenant. It is for
+// looking few rows up by key: a statement is planned once and for all values.
 func (d *DB) ReadTenant(ctx context.Context, tenant uuid.UUID, fn func(ctx context.Context, tx *Tx) error) error {
 	return d.run(ctx, tenant, kind{pool: appPool, readOnly: true, who: tenant.String(),
-		lead: "SELECT set_config('app.tenant', $1, true), set_config('transaction_read_only', 'on', true)"}, fn)
+		lead: "SELECT set_config('app.tenant', $1, true), set_config('transaction_read_only', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true)"}, fn)
 }
 
 var componentName = regexp.MustCompile(`^[a-z0-9][a-z0-9/_.-]{0,40}$`)
