@@ -113,4 +113,5 @@
       if (agent) { agent.close(); agent = null; }
     }
   });
+  go.disabled = false; // not before: a press that nobody hears does nothing
 })();
