@@ -10,7 +10,6 @@ package console
 import (
 	"context"
 	"embed"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -35,6 +34,7 @@ import (
 	"certsaas/core/staff"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
+	"certsaas/scheduler"
 )
 
 // Messages are the sentences of the console.
@@ -66,23 +66,12 @@ type Deps struct {
 	Reminders *reminder.Service // nil: no pages about reminders
 	Server    *web.Server       // sets and ends the session cookie
 
-	Jobs      func(ctx context.Context) ([]JobHealth, error) // nil: the health page lists none
-	Worries   func(ctx context.Context) ([]web.Worry, error) // what is late; nil: nothing is said
-	HTTPS     bool                                           // the public address is https
-	Demo      bool                                           // the login page names the demonstration's persons
+	Jobs      func(ctx context.Context) ([]scheduler.Health, error) // nil: the health page lists none
+	Worries   func(ctx context.Context) ([]web.Worry, error)        // what is late; nil: nothing is said
+	HTTPS     bool                                                  // the public address is https
+	Demo      bool                                                  // the login page names the demonstration's persons
 	DemoHints []Hint
 	Site      func(t *tenant.Tenant) string // scheme and host of a tenant's portal, without slash
-}
-
-// JobHealth is how one job of the scheduler is doing; a scheduler.Health converts to it.
-type JobHealth struct {
-	Name        string
-	Every       time.Duration
-	LastStart   *time.Time
-	LastSuccess *time.Time
-	LastError   string
-	Report      map[string]int
-	Late        bool
 }
 
 // Hint is a log-in of the demonstration.

@@ -15,13 +15,9 @@ func Mount(srv *web.Server, a *platform.Platform, watch *scheduler.Watch) error 
 		Accounts: a.Accounts, Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance,
 		Delivery: a.Delivery, Invoices: a.Invoices, Notify: a.Notify, Reminders: a.Reminders, Overdue: a.Overdue,
 		Server: srv, HTTPS: a.Config.Secure(), Demo: a.Demo, Site: a.Sites.Portal, Worries: watch.Worries,
-		Jobs: func(ctx context.Context) ([]JobHealth, error) {
+		Jobs: func(ctx context.Context) ([]scheduler.Health, error) {
 			s, err := watch.Look(ctx)
-			out := make([]JobHealth, len(s.Jobs))
-			for i, h := range s.Jobs {
-				out[i] = JobHealth(h)
-			}
-			return out, err
+			return s.Jobs, err
 		},
 	}
 	if a.Demo {

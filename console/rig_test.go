@@ -73,23 +73,7 @@ func (r *rig) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	watch := scheduler.NewWatch(a, scheduler.Jobs(a))
-	d := console.Deps{
-		DB: a.DB, Clock: r.Clock, Calendar: a.Calendar, Authz: a.Authz, Tenants: a.Tenants, Releases: a.Releases, Rules: a.Rules, Orders: a.Orders, Accounts: a.Accounts,
-		Staff: a.Staff, Materials: a.Materials, Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery,
-		Invoices: a.Invoices, Notify: a.Notify, Overdue: a.Overdue, Reminders: a.Reminders, Server: srv, Demo: true, Site: a.Sites.Portal, Worries: watch.Worries,
-		Jobs: func(ctx context.Context) ([]console.JobHealth, error) {
-			s, err := watch.Look(ctx)
-			var out []console.JobHealth
-			for _, h := range s.Jobs {
-				out = append(out, console.JobHealth(h))
-			}
-			return out, err
-		},
-	}
-	for _, s := range platform.DemoStaff {
-		d.DemoHints = append(d.DemoHints, console.Hint{Login: s.Login, Name: s.Name, Password: platform.DemoStaffPassword, Secret: platform.DemoSecret(s.Login)})
-	}
-	if err := srv.Mount(console.New(d).Routes(), web.Console); err != nil {
+	if err := console.Mount(srv, a, watch); err != nil {
 		t.Fatal(err)
 	}
 	srv.Seal()

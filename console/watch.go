@@ -20,6 +20,7 @@ import (
 	"certsaas/core/payment"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
+	"certsaas/scheduler"
 )
 
 func (k *Console) watchRoutes() []web.Route {
@@ -203,7 +204,7 @@ func span(d time.Duration) string {
 	return text
 }
 
-func jobRow(j JobHealth, t func(string, ...any) string) ui.Row {
+func jobRow(j scheduler.Health, t func(string, ...any) string) ui.Row {
 	state, row := ui.Tag(ui.Good, t("console.health.fine")), ui.Row{}
 	switch {
 	case j.Late:

@@ -50,13 +50,7 @@ func openPortal(t *testing.T, w *platformtest.World) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := portal.New(portal.Deps{DB: w.DB, Clock: w.Clock, Authz: w.Authz, Tenants: w.Tenants, Rules: w.Rules, Accounts: w.Accounts, Orders: w.Orders,
-		Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews, Issuance: w.Issuance, Delivery: w.Delivery,
-		Invoices: w.Invoices, Reminders: w.Reminders, Server: srv, Demo: true, Site: w.Sites.Portal})
-	if err := srv.Mount(p.Routes(), web.Portal); err != nil {
-		t.Fatal(err)
-	}
-	if err := srv.Mount(p.PlatformRoutes(), web.Platform); err != nil {
+	if err := portal.Mount(srv, w.Platform); err != nil {
 		t.Fatal(err)
 	}
 	srv.Seal()

@@ -126,20 +126,6 @@ func EmptyDatabaseURL(t testing.TB, role string) string {
 	return a.create(t, role, "OWNER "+db.RoleOwner+" TEMPLATE template0 STRATEGY FILE_COPY")
 }
 
-// AddressOf is the address of the database of d for a role, for a process of the test's own.
-func AddressOf(t testing.TB, d *db.DB, role string) string {
-	t.Helper()
-	owner, ok := owners.Load(d)
-	if !ok {
-		t.Fatal("coretest: not a database made by coretest.DB")
-	}
-	address, err := db.AsRole(owner.(string), role)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
-
 // OwnerExec runs SQL behind the program's back, as superuser, on the database of d: to tamper, or to set up what no
 // role of the program may write. Several statements may stand in sql when there are no args.
 func OwnerExec(t testing.TB, d *db.DB, sql string, args ...any) {

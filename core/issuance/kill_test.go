@@ -90,7 +90,7 @@ type factory struct {
 func (f *factory) run(until int, kill bool) {
 	f.b.T.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), workerURL+"="+coretest.AddressOf(f.b.T, f.b.DB, db.RoleApp), workerData+"="+f.b.DataDir, workerTokens+"="+f.tokens,
+	cmd.Env = append(os.Environ(), workerURL+"="+coretest.Address(f.b.T, f.b.DB, db.RoleApp), workerData+"="+f.b.DataDir, workerTokens+"="+f.tokens,
 		workerDealer+"="+f.b.ID.String()+" "+f.b.Account.String(), workerClock+"="+time.Until(f.b.Clock.Now()).String())
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -68,10 +68,10 @@ func (m *matrix) mount(t *testing.T, https bool) *web.Server {
 	}
 	dealers := portal.New(portal.Deps{DB: w.DB, Clock: w.Clock, Authz: w.Authz, Tenants: w.Tenants, Rules: w.Rules, Accounts: w.Accounts, Orders: w.Orders,
 		Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews, Issuance: w.Issuance, Delivery: w.Delivery,
-		Invoices: w.Invoices, Server: srv, Demo: true, HTTPS: https, Site: w.Sites.Portal})
+		Invoices: w.Invoices, Reminders: w.Reminders, Server: srv, Demo: true, HTTPS: https, Site: w.Sites.Portal})
 	staff := console.New(console.Deps{DB: w.DB, Clock: w.Clock, Calendar: w.Calendar, Authz: w.Authz, Tenants: w.Tenants, Releases: w.Releases, Rules: w.Rules,
 		Orders: w.Orders, Accounts: w.Accounts, Staff: w.Staff, Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews,
-		Issuance: w.Issuance, Delivery: w.Delivery, Invoices: w.Invoices, Notify: w.Notify, Server: srv, HTTPS: https, Site: w.Sites.Portal})
+		Issuance: w.Issuance, Delivery: w.Delivery, Invoices: w.Invoices, Notify: w.Notify, Reminders: w.Reminders, Overdue: w.Overdue, Server: srv, HTTPS: https, Site: w.Sites.Portal})
 	for _, err := range []error{srv.Mount(dealers.Routes(), web.Portal), srv.Mount(dealers.PlatformRoutes(), web.Platform), srv.Mount(staff.Routes(), web.Console)} {
 		if err != nil {
 			t.Fatal(err)
