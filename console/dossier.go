@@ -64,7 +64,7 @@ func (d *dossier) file(field string) (material.File, bool) {
 
 // open reads an order for a member of staff who may see it.
 func (k *Console) open(c *fiber.Ctx) (*dossier, error) {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (k *Console) vouchers(c *fiber.Ctx) error {
 
 // voucher finds a voucher that waits for finance, with its order.
 func (k *Console) voucher(c *fiber.Ctx) (*voucherView, error) {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (k *Console) refunds(c *fiber.Ctx) error {
 }
 
 func (k *Console) refund(c *fiber.Ctx) (*refundView, error) {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return nil, err
 	}

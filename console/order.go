@@ -266,7 +266,7 @@ func toldRows(v *orderView, t func(string, ...any) string) []ui.Row {
 }
 
 func (k *Console) requestRefund(c *fiber.Ctx) error {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return err
 	}

@@ -74,15 +74,15 @@ func houseByID(all []house, id uuid.UUID) house {
 }
 
 // place is the tenant and the thing a path names: /…/:tenant/:id. A tenant is named by its slug; an id that is none
-// names nothing.
-func (k *Console) place(c *fiber.Ctx, param string) (*tenant.Tenant, uuid.UUID, error) {
+// names nothing, which the message none says.
+func (k *Console) place(c *fiber.Ctx, param, none string) (*tenant.Tenant, uuid.UUID, error) {
 	t, err := k.Tenants.BySlug(c.UserContext(), c.Params("tenant"))
 	if err != nil {
 		return nil, uuid.Nil, err
 	}
 	id, err := uuid.Parse(c.Params(param))
 	if err != nil {
-		return nil, uuid.Nil, fault.New(fault.NotFound, "order.not_found")
+		return nil, uuid.Nil, fault.New(fault.NotFound, none)
 	}
 	return t, id, nil
 }

@@ -14,6 +14,7 @@ import (
 	"certsaas/core/i18n"
 	"certsaas/core/identifier"
 	"certsaas/core/reminder"
+	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
 )
@@ -83,8 +84,9 @@ func (k *Console) reminders(c *fiber.Ctx) error {
 		return err
 	}
 	for _, t := range tasks {
-		v.Tasks = append(v.Tasks, taskRow{House: houseByID(all, t.Tenant), Kind: p.T("remind.kind_" + t.Kind), At: ui.DateTime(t.CreatedAt),
-			Href: toldPath(t.Tenant, t.Certificate), Done: "/reminders/tasks/" + t.Tenant.String() + "/" + t.ID.String()})
+		h := houseByID(all, t.Tenant)
+		v.Tasks = append(v.Tasks, taskRow{House: h, Kind: p.T("remind.kind_" + t.Kind), At: ui.DateTime(t.CreatedAt),
+			Href: toldPath(h.Slug, t.Certificate), Done: "/reminders/tasks/" + h.Slug + "/" + t.ID.String()})
 	}
 	list, err := k.Reminders.Endings(c.UserContext(), tenantID, pageSize+1, (v.Page-1)*pageSize)
 	if err != nil {
@@ -115,8 +117,8 @@ func (k *Console) coming(c *fiber.Ctx, p i18n.Printer, v *remindersView) error {
 	return nil
 }
 
-func toldPath(tenantID, certificate uuid.UUID) string {
-	return "/reminders/" + tenantID.String() + "/" + certificate.String()
+func toldPath(slug string, certificate uuid.UUID) string {
+	return "/reminders/" + slug + "/" + certificate.String()
 }
 
 var reminderTones = map[string]ui.Tone{"sent": ui.Good, "pending": ui.Info, "undeliverable": ui.Danger, "failed": ui.Danger, "open": ui.Info, "ordered": ui.Good}
@@ -137,7 +139,7 @@ func endingRow(p i18n.Printer, h house, e reminder.Ending) ui.Row {
 	if e.Muted {
 		last = ui.Cell{Body: ui.Tag(ui.Plain, p.T("remind.muted"))}
 	}
-	return ui.Row{Href: toldPath(e.Tenant, e.Certificate), Cells: []ui.Cell{
+	return ui.Row{Href: toldPath(h.Slug, e.Certificate), Cells: []ui.Cell{
 		{Body: mark(h)}, {Text: e.Company}, {Text: product}, {Text: ui.Date(e.NotAfter)}, last, {Body: ui.Tag(toneOf(e.Renewal), p.T("remind.renewal_"+e.Renewal))},
 	}}
 }
@@ -156,15 +158,9 @@ type toldView struct {
 	Typed    func(field string) string // what was typed wrongly stays
 }
 
-// subject reads which certificate a path names.
-func subject(c *fiber.Ctx) (tenantID, certificate uuid.UUID, err error) {
-	if tenantID, err = uuid.Parse(c.Params("tenant")); err == nil {
-		certificate, err = uuid.Parse(c.Params("certificate"))
-	}
-	if err != nil {
-		return uuid.Nil, uuid.Nil, fault.New(fault.NotFound, "reminder.no_certificate")
-	}
-	return tenantID, certificate, nil
+// subject is the certificate that a path names, and whose tenant it is.
+func (k *Console) subject(c *fiber.Ctx) (*tenant.Tenant, uuid.UUID, error) {
+	return k.place(c, "certificate", "reminder.no_certificate")
 }
 
 func (k *Console) told(c *fiber.Ctx) error {
@@ -176,16 +172,16 @@ func (k *Console) told(c *fiber.Ctx) error {
 }
 
 func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
-	tenantID, id, err := subject(c)
+	of, id, err := k.subject(c)
 	if err != nil {
 		return ui.ConsoleProps{}, toldView{}, err
 	}
-	t, err := k.Reminders.Told(c.UserContext(), tenantID, id)
+	t, err := k.Reminders.Told(c.UserContext(), of.ID(), id)
 	if err != nil {
 		return ui.ConsoleProps{}, toldView{}, err
 	}
 	p := web.Printer(c)
-	v := toldView{URL: toldPath(tenantID, id), May: k.may(c.UserContext(), authz.OrderReview),
+	v := toldView{URL: toldPath(of.Slug(), id), May: k.may(c.UserContext(), authz.OrderReview),
 		Until: clock.CivilDate(k.Clock.Now().AddDate(0, 3, 0), clock.Shanghai).String()}
 	product := t.Product
 	if item, ok := t.Tenant.Product(t.Product); ok {
@@ -200,7 +196,7 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 		{Label: p.T("remind.next"), Value: next}, {Label: p.T("remind.renewal"), Body: ui.Tag(toneOf(t.Renewal), p.T("remind.renewal_"+t.Renewal))},
 	}
 	if t.OrderID != uuid.Nil {
-		v.Order = "/orders/" + tenantID.String() + "/" + t.OrderID.String()
+		v.Order = orderPath(of.Slug(), t.OrderID, "")
 	}
 	if m := t.Silence; m != nil {
 		v.Silence = p.T("remind.mute_is", "Until", ui.Date(m.Until), "Reason", m.Reason, "By", m.SetBy)
@@ -218,7 +214,7 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 			{Body: ui.Tag(toneOf(r.State), p.T("remind.state_"+r.State))}, {Text: why}}})
 	}
 	v.Typed = func(field string) string { return c.FormValue(field) }
-	if v.Change, err = k.change(c.UserContext(), p, tenantID, id); err != nil {
+	if v.Change, err = k.change(c.UserContext(), p, of.ID(), id); err != nil {
 		return ui.ConsoleProps{}, toldView{}, err
 	}
 	f, err := k.frame(c, p.T("remind.told"), "/reminders")
@@ -268,15 +264,11 @@ func offsetWord(p i18n.Printer, offset int) string {
 }
 
 func (k *Console) finishTask(c *fiber.Ctx) error {
-	tenantID, err := uuid.Parse(c.Params("tenant"))
+	of, id, err := k.place(c, "task", "reminder.no_task")
 	if err != nil {
-		return fault.New(fault.NotFound, "reminder.no_task")
+		return err
 	}
-	id, err := uuid.Parse(c.Params("task"))
-	if err != nil {
-		return fault.New(fault.NotFound, "reminder.no_task")
-	}
-	if err := k.Reminders.FinishTask(c.UserContext(), tenantID, id); err != nil {
+	if err := k.Reminders.FinishTask(c.UserContext(), of.ID(), id); err != nil {
 		return err
 	}
 	web.Flash(c, ui.Good, "remind.done_flash")
@@ -285,11 +277,11 @@ func (k *Console) finishTask(c *fiber.Ctx) error {
 
 // act does something about a certificate and comes back to its page; what was typed wrongly is said there.
 func (k *Console) act(c *fiber.Ctx, flash string, do func(tenantID, certificate uuid.UUID) error) error {
-	tenantID, id, err := subject(c)
+	of, id, err := k.subject(c)
 	if err != nil {
 		return err
 	}
-	if err := do(tenantID, id); err != nil {
+	if err := do(of.ID(), id); err != nil {
 		f, v, viewErr := k.toldView(c)
 		if viewErr != nil {
 			return viewErr
@@ -297,7 +289,7 @@ func (k *Console) act(c *fiber.Ctx, flash string, do func(tenantID, certificate 
 		return web.Retry(c, err, toldPage(f, v))
 	}
 	web.Flash(c, ui.Good, flash)
-	return web.Redirect(c, toldPath(tenantID, id))
+	return web.Redirect(c, toldPath(of.Slug(), id))
 }
 
 func (k *Console) mute(c *fiber.Ctx) error {

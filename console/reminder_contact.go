@@ -56,11 +56,11 @@ func (k *Console) refuseContact(c *fiber.Ctx) error {
 
 // contactPaper shows the picture of the paper; the look is part of the audit trail.
 func (k *Console) contactPaper(c *fiber.Ctx) error {
-	tenantID, id, err := subject(c)
+	of, id, err := k.subject(c)
 	if err != nil {
 		return err
 	}
-	picture, err := k.Reminders.Paper(c.UserContext(), tenantID, id)
+	picture, err := k.Reminders.Paper(c.UserContext(), of.ID(), id)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // holder gives a mobile's account a certificate of BYD that ends in so many days.
-func (r *rig) holder(t *testing.T, mobile, company string, days int) (tenantID, certificate uuid.UUID) {
+func (r *rig) holder(t *testing.T, mobile, company string, days int) (certificate uuid.UUID) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -58,7 +58,7 @@ func (r *rig) holder(t *testing.T, mobile, company string, days int) (tenantID, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tn.ID(), certificate
+	return certificate
 }
 
 func (r *rig) remind(t *testing.T) {
@@ -96,8 +96,8 @@ func TestReminderPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Clock.Shift(2 * time.Hour)
-	tenantID, id := r.holder(t, "13800138000", "演示汽车销售（深圳）有限公司", 7)
-	_, lost := r.holder(t, "", "演示汽车服务（深圳）有限公司", 7)
+	id := r.holder(t, "13800138000", "演示汽车销售（深圳）有限公司", 7)
+	r.holder(t, "", "演示汽车服务（深圳）有限公司", 7)
 	r.remind(t)
 	b := r.login(t, "reviewer")
 	p := b.get("/reminders", 200)
@@ -109,13 +109,15 @@ func TestReminderPages(t *testing.T) {
 	b.post(done, nil, 303)
 	must(t, b.get("/reminders", 200).Find(`form[action^="/reminders/tasks/"]`).Length() == 0, "the task is still there")
 
-	path := "/reminders/" + tenantID.String() + "/" + id.String()
+	path := "/reminders/byd/" + id.String()
 	p = b.get(path, 200)
 	text := p.text("main")
 	for _, want := range []string{"138****8000", "短信", "已发送", "到期前 7 天", "到期前 1 天", "/r/…", "已开立"} {
 		must(t, strings.Contains(text, want), "%q is not said: %s", want, text)
 	}
 	must(t, !strings.Contains(p.body, "13800138000"), "the mobile is shown")
+	opened := b.get(p.Find(`main a[href^="/orders/"]`).AttrOr("href", "none"), 200)
+	must(t, strings.Contains(opened.text("main"), "演示汽车销售（深圳）有限公司"), "the renewal's page: %s", opened.text("main"))
 	// tomorrow's forecast five days on: one message
 	r.Clock.Shift(5 * 24 * time.Hour)
 	b = r.login(t, "reviewer")
@@ -143,6 +145,8 @@ func TestReminderPages(t *testing.T) {
 	a := r.login(t, "auditor")
 	must(t, a.get(path, 200).Find("form#mute").Length() == 0, "an auditor is offered to mute")
 	a.post(path+"/mute", url.Values{"until": {until}, "reason": {"x"}}, 403)
-	b.get("/reminders/"+tenantID.String()+"/"+uuid.NewString(), 404)
-	_ = lost
+	for _, nothing := range []string{"byd/" + uuid.NewString(), "byd/" + uuid.Nil.String(), uuid.Nil.String() + "/" + id.String(), "kinglong/" + id.String()} {
+		b.get("/reminders/"+nothing, 404)
+		b.get("/reminders/"+nothing+"/contact/paper", 404)
+	}
 }

@@ -58,7 +58,7 @@ var revealReasons = []string{"document", "contact", "complaint"}
 
 // file hands out a picture or paper of an order; who looked is part of the audit trail.
 func (k *Console) file(c *fiber.Ctx) error {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return err
 	}

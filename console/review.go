@@ -112,7 +112,7 @@ func (k *Console) pathOf(ctx context.Context, o order.Order, desk string) (strin
 
 // decide takes a verdict and leads to the next order.
 func (k *Console) decide(c *fiber.Ctx) error {
-	t, id, err := k.place(c, "id")
+	t, id, err := k.place(c, "id", "order.not_found")
 	if err != nil {
 		return err
 	}
