@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,7 @@ type house struct {
 	clock  *clock.Fake
 	sms    *channel.Recording
 	tenant uuid.UUID
+	mu     sync.Mutex // over alarms: they come from many goroutines
 	alarms []account.Alarm
 }
 
@@ -47,9 +50,20 @@ func newHouse(t testing.TB, limits account.Limits) *house {
 	}
 	h.Service = account.New(account.Deps{
 		DB: h.db, Vault: v, Sender: h.sms, Texts: i18n.Must(account.Messages), Limits: limits,
-		Alarm: func(_ context.Context, a account.Alarm) { h.alarms = append(h.alarms, a) },
+		Alarm: func(_ context.Context, a account.Alarm) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.alarms = append(h.alarms, a)
+		},
 	})
 	return h
+}
+
+// raised are the alarms so far.
+func (h *house) raised() []account.Alarm {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.alarms)
 }
 
 func from(ip, browser string) account.Client {
