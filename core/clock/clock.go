@@ -21,12 +21,27 @@ import (
 )
 
 // Shanghai is the zone of every civil date, office hour and due time of the product.
-var Shanghai = mustLoad("Asia/Shanghai")
+var Shanghai = mustZone("Asia/Shanghai")
 
-func mustLoad(name string) *time.Location {
+var zones sync.Map // name → *time.Location
+
+// Zone is the time zone of an IANA name. The same name gives the same value, so zones can be compared and be keys of maps.
+func Zone(name string) (*time.Location, error) {
+	if known, ok := zones.Load(name); ok {
+		return known.(*time.Location), nil
+	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		panic("clock: " + err.Error()) // impossible: the data is embedded
+		return nil, fmt.Errorf("clock: zone: %w", err)
+	}
+	first, _ := zones.LoadOrStore(name, loc)
+	return first.(*time.Location), nil
+}
+
+func mustZone(name string) *time.Location {
+	loc, err := Zone(name)
+	if err != nil {
+		panic(err) // impossible: the data is embedded
 	}
 	return loc
 }

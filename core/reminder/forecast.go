@@ -46,15 +46,8 @@ func (s *Service) coming(ctx context.Context, tx *db.Tx, days int, releases []*t
 		day := Day{On: clock.CivilDate(tx.Now(), clock.Shanghai).AddDays(n)}
 		b := batch{}
 		for _, t := range releases {
-			zone := clock.Shanghai
-			if t.Zone().String() != zone.String() {
-				zone = t.Zone()
-			}
-			on := clock.CivilDate(tx.Now(), zone).AddDays(n)
-			for _, r := range rulesOf(t) {
-				sp := span{zone: zone, pace: t.Pace(), offset: r.offset, lo: on.AddDays(-1), hi: on}
-				b[sp] = append(b[sp], r)
-			}
+			on := clock.CivilDate(tx.Now(), t.Zone()).AddDays(n)
+			b.add(t, on.AddDays(-1), on)
 		}
 		err := tx.QueryRow(ctx, `SELECT count(*), count(DISTINCT (tenant_id, person, channel)), count(DISTINCT (tenant_id, person)) FROM (`+dueSQL+`) due`,
 			s.args(tx.Now(), b)...).Scan(&day.Certificates, &day.Messages, &day.People)
@@ -89,7 +82,7 @@ func (s *Service) Preview(ctx context.Context, next *tenant.Tenant, days int) (P
 		return Preview{}, err
 	default:
 		current = append(current, now)
-		if digest(rulesOf(now), now.Zone().String()) == digest(rulesOf(next), next.Zone().String()) {
+		if digest(now) == digest(next) {
 			return Preview{Same: true}, nil
 		}
 	}
@@ -111,10 +104,7 @@ func (s *Service) Preview(ctx context.Context, next *tenant.Tenant, days int) (P
 func (s *Service) atOnce(ctx context.Context, tx *db.Tx, next *tenant.Tenant, p *Preview) error {
 	today := clock.CivilDate(tx.Now(), next.Zone())
 	b := batch{}
-	for _, r := range rulesOf(next) {
-		sp := span{zone: next.Zone(), pace: next.Pace(), offset: r.offset, lo: today.AddDays(-catchUp), hi: today}
-		b[sp] = append(b[sp], r)
-	}
+	b.add(next, today.AddDays(-catchUp), today)
 	p.AtOnce.On = today
 	err := tx.QueryRow(ctx, `SELECT count(DISTINCT id) FILTER (WHERE send), count(DISTINCT (person, channel)) FILTER (WHERE send), count(DISTINCT person) FILTER (WHERE send), count(*) FILTER (WHERE NOT send)
 		FROM (SELECT due.*, superseded_on IS NULL OR superseded_on > today AS send FROM (`+dueSQL+`) due

@@ -141,11 +141,13 @@ func (o *Told) next(now time.Time) {
 		return
 	}
 	today := clock.CivilDate(now, o.Tenant.Zone())
-	for _, r := range rulesOf(o.Tenant) {
-		on := clock.CivilDate(o.NotAfter, o.Tenant.Zone()).AddDays(-r.offset)
-		if r.product == o.Product && on.After(today) {
-			o.Next = &Next{Offset: r.offset, On: on}
-			return
+	for _, p := range plansOf(o.Tenant) {
+		for _, st := range p.steps {
+			on := clock.CivilDate(o.NotAfter, o.Tenant.Zone()).AddDays(-st.offset)
+			if p.product == o.Product && on.After(today) {
+				o.Next = &Next{Offset: st.offset, On: on}
+				return
+			}
 		}
 	}
 }

@@ -41,7 +41,7 @@ const formSQL = `WITH made AS (
 
 // rhythm is what tenants may have in common.
 type rhythm struct {
-	zone string
+	zone *time.Location
 	pace tenant.Pace
 }
 
@@ -54,21 +54,17 @@ func (s *Service) FormNotices(ctx context.Context, limit int) (int, error) {
 	}
 	alike := map[rhythm][]uuid.UUID{}
 	for _, t := range all {
-		r := rhythm{t.Zone().String(), t.Pace()}
+		r := rhythm{t.Zone(), t.Pace()}
 		alike[r] = append(alike[r], t.ID())
 	}
 	made := 0
 	for r, tenants := range alike {
-		zone, err := time.LoadLocation(r.zone)
-		if err != nil {
-			return made, fmt.Errorf("reminder: zone: %w", err)
-		}
-		err = s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
-			if quiet(tx.Now(), zone, r.pace) {
+		err := s.DB.WithSystem(ctx, component, func(ctx context.Context, tx *db.Tx) error {
+			if quiet(tx.Now(), r.zone, r.pace) {
 				return nil
 			}
 			var n, joined int
-			err := tx.QueryRow(ctx, formSQL, tx.Now(), clock.CivilDate(tx.Now(), zone).String(), tenants, limit, cmp.Or(r.pace.Month, s.Limits.Month)).Scan(&n, &joined)
+			err := tx.QueryRow(ctx, formSQL, tx.Now(), clock.CivilDate(tx.Now(), r.zone).String(), tenants, limit, cmp.Or(r.pace.Month, s.Limits.Month)).Scan(&n, &joined)
 			if err != nil {
 				return fmt.Errorf("reminder: form notices: %w", err)
 			}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"certsaas/core/clock"
 	"certsaas/core/tenant"
 )
@@ -16,14 +14,18 @@ import (
 // catchUp is how many days a reminder may be late and still be written: longer than any outage, shorter than a nuisance.
 const catchUp = 31
 
-// rule is one offset of one product over one channel, as today's release has it.
-type rule struct {
-	tenant  uuid.UUID
-	product string
+// step is one offset over one channel, as a release has it.
+type step struct {
 	offset  int  // days before the end
 	next    *int // the next, more urgent offset; nil for the last
 	channel string
 	renews  bool // a renewal order belongs to it
+}
+
+// plan is what a release says about reminders of one product, the most distant step first.
+type plan struct {
+	product string
+	steps   []step
 }
 
 // urgent offsets do not wait for a working day.
@@ -40,28 +42,29 @@ func event(offset int) string {
 	return "remind_after"
 }
 
-// rulesOf lists what a tenant's release says about reminders: of products that end with a certificate, over the channels
+// plansOf lists what a tenant's release says about reminders: of products that end with a certificate, over the channels
 // that the product names for the event too.
-func rulesOf(t *tenant.Tenant) []rule {
-	var out []rule
+func plansOf(t *tenant.Tenant) []plan {
+	var out []plan
 	for _, p := range t.Products() {
 		if !p.Issues() {
 			continue
 		}
 		offsets := slices.Clone(p.Reminder.Offsets)
 		slices.SortFunc(offsets, func(a, b int) int { return b - a })
+		one := plan{product: p.Code}
 		for i, o := range offsets {
 			var next *int
 			if i+1 < len(offsets) {
 				next = &offsets[i+1]
 			}
 			for _, c := range p.Reminder.Channels {
-				if !p.Notifies(event(o), c) || !hasText(t, event(o), c) {
-					continue
+				if p.Notifies(event(o), c) && hasText(t, event(o), c) {
+					one.steps = append(one.steps, step{offset: o, next: next, channel: c, renews: p.RenewedBy != ""})
 				}
-				out = append(out, rule{tenant: t.ID(), product: p.Code, offset: o, next: next, channel: c, renews: p.RenewedBy != ""})
 			}
 		}
+		out = append(out, one)
 	}
 	return out
 }
@@ -74,12 +77,14 @@ func hasText(t *tenant.Tenant, event, channel string) bool {
 	return ok && len(m.SMS) > 0
 }
 
-// digest tells one plan from another.
-func digest(rules []rule, zone string) string {
+// digest tells one release's plans from another's.
+func digest(t *tenant.Tenant) string {
 	h := sha256.New()
-	fmt.Fprintln(h, zone)
-	for _, r := range rules {
-		fmt.Fprintln(h, r.product, r.offset, r.channel, r.renews)
+	fmt.Fprintln(h, t.Zone())
+	for _, p := range plansOf(t) {
+		for _, st := range p.steps {
+			fmt.Fprintln(h, p.product, st.offset, st.channel, st.renews)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -30,22 +30,10 @@ type Swept struct {
 // standing is one tenant's rules and how far its certificates were looked at.
 type standing struct {
 	tenant *tenant.Tenant
-	rules  []rule
 	digest string
 	from   clock.Date // every reminder due up to this day has its row
 	today  clock.Date
 }
-
-// span is a range of ends of certificates that one offset makes due, with what holds for all of them.
-type span struct {
-	zone   *time.Location
-	pace   tenant.Pace
-	offset int
-	lo, hi clock.Date // days that are due, lo excluded
-}
-
-// batch is what one statement writes: spans, and for each the rules that apply to it.
-type batch map[span][]rule
 
 // Sweep writes the reminders that have become due since the last sweep, by set-based SQL, and takes back those that have
 // lost their reason. A sweep that finds the day swept already looks only at what changed.
@@ -97,13 +85,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 // batches are the statements to run: one on a usual day, several after an outage or for a new tenant, so that none is long.
 func batches(list []*standing) []batch {
 	var out []batch
-	zones := map[string]*time.Location{} // one value per name: spans of tenants with the same zone are the same
 	for _, st := range list {
-		zone := st.tenant.Zone()
-		if zones[zone.String()] == nil {
-			zones[zone.String()] = zone
-		}
-		zone = zones[zone.String()]
 		n := 0
 		for lo := st.from; lo.Before(st.today); lo = lo.AddDays(chunkDays) {
 			hi := lo.AddDays(chunkDays)
@@ -113,10 +95,7 @@ func batches(list []*standing) []batch {
 			if n == len(out) {
 				out = append(out, batch{})
 			}
-			for _, r := range st.rules {
-				sp := span{zone: zone, pace: st.tenant.Pace(), offset: r.offset, lo: lo, hi: hi}
-				out[n][sp] = append(out[n][sp], r)
-			}
+			out[n].add(st.tenant, lo, hi)
 			n++
 		}
 	}
@@ -153,8 +132,7 @@ func standings(ctx context.Context, tx *db.Tx, all []*tenant.Tenant) ([]*standin
 	}
 	out := make([]*standing, 0, len(all))
 	for _, t := range all {
-		st := &standing{tenant: t, rules: rulesOf(t), today: clock.CivilDate(tx.Now(), t.Zone())}
-		st.digest = digest(st.rules, t.Zone().String())
+		st := &standing{tenant: t, digest: digest(t), today: clock.CivilDate(tx.Now(), t.Zone())}
 		st.from = st.today.AddDays(-catchUp)
 		if m, ok := marks[t.ID()]; ok && m.plan == st.digest {
 			if on := clock.CivilDate(m.on, time.UTC); st.from.Before(on) {
@@ -185,30 +163,6 @@ func progress(ctx context.Context, tx *db.Tx, list []*standing) error {
 	return nil
 }
 
-// What keeps a certificate c from being spoken of, in SQL: something ordered stands in its place, or somebody asked for
-// silence. They are scalar on purpose: each is one look into an index, and never a join with all orders there are. $1 is now.
-const (
-	sqlOrdered = ` (SELECT EXISTS (SELECT FROM order_items i JOIN orders o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
-		WHERE i.tenant_id = c.tenant_id AND i.old_certificate_id = c.id AND i.state <> 'withdrawn'
-		AND o.state NOT IN ('draft', 'cancelled', 'lapsed', 'refunded'))) `
-	sqlMuted = ` (SELECT EXISTS (SELECT FROM reminder_mutes m WHERE m.tenant_id = c.tenant_id AND m.certificate_id = c.id AND m.until > $1)) `
-)
-
-// dueSQL lists what is due: first the certificates that end in the spans, by the index of ends and nothing else, then the
-// rules, then what keeps a certificate from being spoken of. $1 now; $2 to $9 the spans; $10 to $15 the rules, each with the
-// number of its span.
-const dueSQL = `WITH found AS MATERIALIZED (
-		SELECT s.*, c.* FROM unnest($2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::text[])
-			WITH ORDINALITY AS s (zone, off, lo, hi, today, at_once, later, later_on, span)
-		CROSS JOIN LATERAL (SELECT c.tenant_id, c.id, c.product, c.not_after, coalesce(c.mobile_index, uuid_send(coalesce(c.account_id, c.id))) AS person
-			FROM certificates c WHERE c.state = 'active' AND c.not_after >= s.lo AND c.not_after < s.hi OFFSET 0) c)
-	SELECT c.tenant_id, c.id, c.off AS offset_days, p.channel, p.renews, c.not_after, c.person,
-		(c.not_after AT TIME ZONE c.zone)::date - c.off AS due_on, (c.not_after AT TIME ZONE c.zone)::date - p.next AS superseded_on,
-		c.today::date AS today, c.at_once, c.later, c.later_on::date AS later_on
-	FROM found c JOIN unnest($10::int[], $11::uuid[], $12::text[], $13::text[], $14::int[], $15::bool[]) AS p (span, tenant_id, product, channel, next, renews)
-		ON p.span = c.span AND p.tenant_id = c.tenant_id AND p.product = c.product
-	WHERE NOT ` + sqlOrdered + ` AND NOT ` + sqlMuted
-
 // A row that is there already is left alone: its key says that it was due.
 const (
 	writeHead = `WITH due AS MATERIALIZED (` + dueSQL
@@ -231,31 +185,7 @@ const (
 	) SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM written WHERE state = 'skipped'), (SELECT count(*) FROM wanted)`
 )
 
-// args are the parameters of dueSQL.
-func (s *Service) args(now time.Time, b batch) []any {
-	var zones, todays, laterOn, products, channels []string
-	var offs, of []int
-	var lo, hi, atOnce, later []time.Time
-	var tenants []uuid.UUID
-	var next []*int
-	var renews []bool
-	for sp, rules := range b {
-		when := timingAt(now, sp.zone, sp.pace, s.Calendar)
-		if urgent(sp.offset) {
-			when.later = when.now
-		}
-		zones, offs, todays = append(zones, sp.zone.String()), append(offs, sp.offset), append(todays, clock.CivilDate(now, sp.zone).String())
-		lo, hi = append(lo, dueBefore(sp.lo, sp.offset, sp.zone)), append(hi, dueBefore(sp.hi, sp.offset, sp.zone))
-		atOnce, later, laterOn = append(atOnce, when.now), append(later, when.later), append(laterOn, when.laterOn.String())
-		for _, r := range rules {
-			of, tenants, products = append(of, len(zones)), append(tenants, r.tenant), append(products, r.product)
-			channels, next, renews = append(channels, r.channel), append(next, r.next), append(renews, r.renews)
-		}
-	}
-	return []any{now, zones, offs, lo, hi, todays, atOnce, later, laterOn, of, tenants, products, channels, next, renews}
-}
-
-// write writes what is due by a batch. and, with more (from $16 on), narrows the certificates down.
+// write writes what is due by a batch. and, with more (from $20 on), narrows the certificates down.
 func (s *Service) write(ctx context.Context, tx *db.Tx, b batch, and string, more []any, done *Swept) error {
 	if len(b) == 0 {
 		return nil
@@ -300,12 +230,9 @@ func (s *Service) changed(ctx context.Context, tx *db.Tx, list []*standing, sinc
 			continue
 		}
 		b := batch{}
-		for _, r := range st.rules {
-			sp := span{zone: st.tenant.Zone(), pace: st.tenant.Pace(), offset: r.offset, lo: st.today.AddDays(-catchUp), hi: st.today}
-			b[sp] = append(b[sp], r)
-		}
+		b.add(st.tenant, st.today.AddDays(-catchUp), st.today)
 		for some := range slices.Chunk(ids, 5000) {
-			if err := s.write(ctx, tx, b, ` AND c.tenant_id = $16 AND c.id = ANY ($17)`, []any{st.tenant.ID(), some}, done); err != nil {
+			if err := s.write(ctx, tx, b, ` AND c.tenant_id = $20 AND c.id = ANY ($21)`, []any{st.tenant.ID(), some}, done); err != nil {
 				return err
 			}
 		}
@@ -329,13 +256,9 @@ func (s *Service) overtaken(ctx context.Context, tx *db.Tx, list []*standing, do
 }
 
 func byZone(list []*standing) map[*time.Location][]uuid.UUID {
-	named, out := map[string]*time.Location{}, map[*time.Location][]uuid.UUID{}
+	out := map[*time.Location][]uuid.UUID{}
 	for _, st := range list {
-		name := st.tenant.Zone().String()
-		if named[name] == nil {
-			named[name] = st.tenant.Zone()
-		}
-		out[named[name]] = append(out[named[name]], st.tenant.ID())
+		out[st.tenant.Zone()] = append(out[st.tenant.Zone()], st.tenant.ID())
 	}
 	return out
 }

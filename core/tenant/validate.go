@@ -10,8 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
+	"certsaas/core/clock"
 	"certsaas/core/identifier"
 	"certsaas/core/web/theme"
 )
@@ -90,7 +90,7 @@ func (v *validator) spec() {
 		}
 	}
 	v.pace()
-	if _, err := time.LoadLocation(s.Timezone); err != nil {
+	if _, err := clock.Zone(s.Timezone); err != nil {
 		v.bad("tenant.timezone", fmt.Sprintf("there is no time zone %q", s.Timezone), "write its IANA name, as in Asia/Shanghai, or leave it out")
 	}
 	for i, id := range s.Accounts.Agreements {

@@ -11,7 +11,7 @@ func (t *Tenant) Zone() *time.Location {
 	if t.spec.Timezone == "" {
 		return clock.Shanghai
 	}
-	zone, err := time.LoadLocation(t.spec.Timezone)
+	zone, err := clock.Zone(t.spec.Timezone)
 	if err != nil { // validated when the release was made; the zone data are embedded
 		return clock.Shanghai
 	}
