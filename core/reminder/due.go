@@ -1,13 +1,16 @@
 package reminder
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"certsaas/core/clock"
+	"certsaas/core/db"
 	"certsaas/core/tenant"
 )
 
@@ -38,9 +41,8 @@ func (b batch) add(t *tenant.Tenant, lo, hi clock.Date) {
 // What keeps a certificate c from being spoken of, in SQL: something ordered stands in its place, or somebody asked for
 // silence. They are scalar on purpose: each is one look into an index, and never a join with all orders there are. $1 is now.
 const (
-	sqlOrdered = ` (SELECT EXISTS (SELECT FROM order_items i JOIN orders o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
-		WHERE i.tenant_id = c.tenant_id AND i.old_certificate_id = c.id AND i.state <> 'withdrawn'
-		AND o.state NOT IN ('draft', 'cancelled', 'lapsed', 'refunded'))) `
+	sqlOrdered = ` (SELECT EXISTS (SELECT FROM order_items i WHERE i.tenant_id = c.tenant_id AND i.old_certificate_id = c.id AND i.state <> 'withdrawn'
+		AND (SELECT o.state FROM orders o WHERE o.tenant_id = i.tenant_id AND o.id = i.order_id) NOT IN ('draft', 'cancelled', 'lapsed', 'refunded'))) `
 	sqlMuted = ` (SELECT EXISTS (SELECT FROM reminder_mutes m WHERE m.tenant_id = c.tenant_id AND m.certificate_id = c.id AND m.until > $1)) `
 )
 
@@ -61,6 +63,21 @@ const dueSQL = `WITH found AS MATERIALIZED (
 	JOIN unnest($15::int[], $16::int[], $17::text[], $18::int[], $19::bool[]) AS n (plan, off, channel, next, renews)
 		ON n.plan = p.plan AND n.off = c.off
 	WHERE NOT ` + sqlOrdered + ` AND NOT ` + sqlMuted
+
+// planSQL says how a statement with dueSQL is to be planned. Compiling would take longer than running; 30,000 rows are sorted
+// without a file; and nobody knows beforehand how many certificates have which plan, so that the lists are looked up in hashes
+// and not gone through for each certificate.
+const planSQL = `SELECT set_config('jit', 'off', true), set_config('work_mem', '32MB', true), set_config('enable_nestloop', 'off', true)`
+
+// due asks a question whose text has dueSQL in it and is answered by one row. more are parameters from $20 on.
+func (s *Service) due(ctx context.Context, tx *db.Tx, b batch, sql string, more []any, dest ...any) error {
+	if _, err := tx.Exec(ctx, planSQL); err != nil {
+		return err
+	}
+	// The lengths of the lists decide the plan, so it is made anew each time: a prepared one would be for any length.
+	values := append([]any{pgx.QueryExecModeDescribeExec}, s.args(tx.Now(), b)...)
+	return tx.QueryRow(ctx, sql, append(values, more...)...).Scan(dest...)
+}
 
 // spans, products and plans are lists of parameters of dueSQL.
 type spans struct {

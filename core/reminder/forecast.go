@@ -49,8 +49,8 @@ func (s *Service) coming(ctx context.Context, tx *db.Tx, days int, releases []*t
 			on := clock.CivilDate(tx.Now(), t.Zone()).AddDays(n)
 			b.add(t, on.AddDays(-1), on)
 		}
-		err := tx.QueryRow(ctx, `SELECT count(*), count(DISTINCT (tenant_id, person, channel)), count(DISTINCT (tenant_id, person)) FROM (`+dueSQL+`) due`,
-			s.args(tx.Now(), b)...).Scan(&day.Certificates, &day.Messages, &day.People)
+		err := s.due(ctx, tx, b, `SELECT count(*), count(DISTINCT (tenant_id, person, channel)), count(DISTINCT (tenant_id, person)) FROM (`+dueSQL+`) due`,
+			nil, &day.Certificates, &day.Messages, &day.People)
 		if err != nil {
 			return nil, fmt.Errorf("reminder: forecast: %w", err)
 		}
@@ -106,10 +106,10 @@ func (s *Service) atOnce(ctx context.Context, tx *db.Tx, next *tenant.Tenant, p 
 	b := batch{}
 	b.add(next, today.AddDays(-catchUp), today)
 	p.AtOnce.On = today
-	err := tx.QueryRow(ctx, `SELECT count(DISTINCT id) FILTER (WHERE send), count(DISTINCT (person, channel)) FILTER (WHERE send), count(DISTINCT person) FILTER (WHERE send), count(*) FILTER (WHERE NOT send)
+	err := s.due(ctx, tx, b, `SELECT count(DISTINCT id) FILTER (WHERE send), count(DISTINCT (person, channel)) FILTER (WHERE send), count(DISTINCT person) FILTER (WHERE send), count(*) FILTER (WHERE NOT send)
 		FROM (SELECT due.*, superseded_on IS NULL OR superseded_on > today AS send FROM (`+dueSQL+`) due
 			WHERE NOT EXISTS (SELECT FROM reminders r WHERE r.tenant_id = due.tenant_id AND r.certificate_id = due.id AND r.offset_days = due.offset_days AND r.channel = due.channel)) fresh`,
-		s.args(tx.Now(), b)...).Scan(&p.AtOnce.Certificates, &p.AtOnce.Messages, &p.AtOnce.People, &p.Past)
+		nil, &p.AtOnce.Certificates, &p.AtOnce.Messages, &p.AtOnce.People, &p.Past)
 	if err != nil {
 		return fmt.Errorf("reminder: preview: %w", err)
 	}

@@ -190,15 +190,8 @@ func (s *Service) write(ctx context.Context, tx *db.Tx, b batch, and string, mor
 	if len(b) == 0 {
 		return nil
 	}
-	// Compiling the plan would take longer than running it; 30,000 rows and their rules are sorted without a file.
-	if _, err := tx.Exec(ctx, `SELECT set_config('jit', 'off', true), set_config('work_mem', '32MB', true)`); err != nil {
-		return fmt.Errorf("reminder: sweep: %w", err)
-	}
-	// The lengths of the lists decide the plan, so it is made anew each time: a prepared one would be for any length.
-	values := append([]any{pgx.QueryExecModeDescribeExec}, s.args(tx.Now(), b)...)
 	var written, skipped, wanted int
-	err := tx.QueryRow(ctx, writeHead+and+writeTail, append(values, more...)...).Scan(&written, &skipped, &wanted)
-	if err != nil {
+	if err := s.due(ctx, tx, b, writeHead+and+writeTail, more, &written, &skipped, &wanted); err != nil {
 		return fmt.Errorf("reminder: sweep: %w", err)
 	}
 	done.Written, done.Skipped, done.Renewals = done.Written+written, done.Skipped+skipped, done.Renewals+wanted
