@@ -31,7 +31,7 @@ func Jobs(p *platform.Platform) []Job {
 		}},
 		counted("order-lapse", time.Minute, func(ctx context.Context) (int, error) { return p.Orders.LapseDue(ctx, batch) }),
 		counted("issuance-sweep", 30*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.Sweep(ctx, time.Minute, batch) }),
-		counted("crl", 20*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.RefreshCRLs(ctx, p.CA) }),
+		counted("crl", 5*time.Second, func(ctx context.Context) (int, error) { return p.Issuance.RefreshCRLs(ctx, p.CA) }),
 		counted("draft-forget", time.Hour, func(ctx context.Context) (int, error) {
 			return p.Materials.ForgetDrafts(ctx, p.Clock.Now().Add(-30*24*time.Hour), batch)
 		}),
@@ -44,16 +44,16 @@ func Jobs(p *platform.Platform) []Job {
 			b, err := p.Staff.Sweep(ctx, 30*24*time.Hour)
 			return int(a + b), err
 		}),
-		{Name: "reminder-sweep", Every: time.Minute, Limit: 10 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
+		{Name: "reminder-sweep", Every: time.Minute, Limit: 10 * time.Minute, Next: "renewal-open", Run: func(ctx context.Context) (map[string]int, error) {
 			r, err := p.Reminders.Sweep(ctx)
 			return map[string]int{"written": r.Written, "renewals": r.Renewals, "skipped": r.Skipped, "cancelled": r.Cancelled}, err
 		}},
-		counted("renewal-open", 10*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.OpenOrders(ctx, batch) }),
+		followed("reminder-form", counted("renewal-open", 10*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.OpenOrders(ctx, batch) })),
 		{Name: "renewal-withdraw", Every: time.Minute, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
 			r, err := p.Reminders.Withdraw(ctx, batch)
 			return map[string]int{"ordered": r.Ordered, "withdrawn": r.Withdrawn}, err
 		}},
-		counted("reminder-form", 30*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.FormNotices(ctx, 10*batch) }),
+		followed("reminder-send", counted("reminder-form", 30*time.Second, func(ctx context.Context) (int, error) { return p.Reminders.FormNotices(ctx, 10*batch) })),
 		{Name: "reminder-send", Every: 5 * time.Second, Limit: 5 * time.Minute, Run: func(ctx context.Context) (map[string]int, error) {
 			r, err := p.Reminders.Send(ctx, batch)
 			return map[string]int{"sent": r.Sent, "retried": r.Retried, "next_contact": r.NextContact, "dropped": r.Dropped, "dead": r.Dead}, err
@@ -76,4 +76,10 @@ func counted(name string, every time.Duration, run func(context.Context) (int, e
 		n, err := run(ctx)
 		return map[string]int{"done": n}, err
 	}}
+}
+
+// followed is a job whose work another one goes on with.
+func followed(next string, j Job) Job {
+	j.Next = next
+	return j
 }

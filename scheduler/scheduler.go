@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -27,6 +29,7 @@ type Job struct {
 	Name  string        // "lapse"; its principal is "scheduler/lapse"
 	Every time.Duration // between ticks
 	Limit time.Duration // of one run; 0 = one minute
+	Next  string        // the job that goes on with what a run brought about: it ticks then, not after its own interval
 	// Run does a batch of what is due and returns how much it did, by kind. It must be safe to run twice.
 	Run func(ctx context.Context) (map[string]int, error)
 }
@@ -43,6 +46,7 @@ type Scheduler struct {
 	db   *db.DB
 	jobs []Job
 	cron gocron.Scheduler
+	wake map[string]func() error // ticks a job now, by name
 }
 
 // New prepares the jobs; nothing runs before Start.
@@ -51,12 +55,18 @@ func New(d *db.DB, jobs []Job) (*Scheduler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scheduler: %w", err)
 	}
-	s := &Scheduler{db: d, jobs: jobs, cron: cron}
+	s := &Scheduler{db: d, jobs: jobs, cron: cron, wake: map[string]func() error{}}
 	for _, j := range jobs {
-		_, err := cron.NewJob(gocron.DurationJob(j.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, j) }),
+		ticks, err := cron.NewJob(gocron.DurationJob(j.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, j) }),
 			gocron.WithName(j.Name), gocron.WithSingletonMode(gocron.LimitModeReschedule), gocron.JobOption(gocron.WithStartImmediately()))
 		if err != nil {
 			return nil, fmt.Errorf("scheduler: job %s: %w", j.Name, err)
+		}
+		s.wake[j.Name] = ticks.RunNow
+	}
+	for _, j := range jobs {
+		if j.Next != "" && s.wake[j.Next] == nil {
+			return nil, fmt.Errorf("scheduler: job %s is followed by %q, which there is not", j.Name, j.Next)
 		}
 	}
 	return s, nil
@@ -68,10 +78,18 @@ func (s *Scheduler) Start() { s.cron.Start() }
 // Shutdown stops ticking and waits for running jobs.
 func (s *Scheduler) Shutdown() error { return s.cron.Shutdown() }
 
-// tick runs a job and logs what it did; an error or panic is kept in its row and does not stop the next tick.
+// tick runs a job, and the one that goes on from it if it did anything; an error or panic is kept in its row and does not stop
+// the next tick.
 func (s *Scheduler) tick(ctx context.Context, j Job) {
-	if err := s.RunOnce(ctx, j); err != nil && !errors.Is(err, context.Canceled) {
+	report, err := s.run(ctx, j)
+	if err != nil && !errors.Is(err, context.Canceled) {
 		slog.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
+	}
+	if j.Next == "" || !slices.ContainsFunc(slices.Collect(maps.Values(report)), func(n int) bool { return n > 0 }) {
+		return
+	}
+	if err := s.wake[j.Next](); err != nil && ctx.Err() == nil { // it ticks by itself later
+		slog.WarnContext(ctx, "job not woken", "job", j.Next, "by", j.Name, "error", err)
 	}
 }
 
@@ -83,15 +101,21 @@ const (
 
 // RunOnce runs one job now if no other process is at it. It is cancelled after its limit, or when its lease was lost.
 func (s *Scheduler) RunOnce(ctx context.Context, j Job) error {
+	_, err := s.run(ctx, j)
+	return err
+}
+
+// run is RunOnce, and tells what the job did.
+func (s *Scheduler) run(ctx context.Context, j Job) (map[string]int, error) {
 	ctx, cancel := context.WithTimeout(authz.WithPrincipal(ctx, authz.System("scheduler/"+j.Name)), j.limit())
 	defer cancel()
 	until, err := s.lease(ctx, j)
 	if err != nil || until.IsZero() {
-		return err
+		return nil, err
 	}
 	stop := s.keep(ctx, cancel, j, until)
 	report, err := guarded(ctx, j)
-	return errors.Join(err, s.done(context.WithoutCancel(ctx), j, stop(), report, err))
+	return report, errors.Join(err, s.done(context.WithoutCancel(ctx), j, stop(), report, err))
 }
 
 // guarded turns a panic of a job into its error.

@@ -148,6 +148,50 @@ func TestTwoSchedulers(t *testing.T) {
 	}
 }
 
+// What one job brought about is gone on with at once, though the next tick of the job that does is far away; a run that did
+// nothing wakes nobody. A follower that there is not is a mistake.
+func TestNextIsWoken(t *testing.T) {
+	t.Parallel()
+	d := coretest.DB(t)
+	var runs atomic.Int32
+	found, woken := make(chan int, 10), make(chan struct{}, 10)
+	find := scheduler.Job{Name: "find", Every: 20 * time.Millisecond, Next: "go-on", Run: func(context.Context) (map[string]int, error) {
+		select {
+		case n := <-found:
+			return map[string]int{"seen": 1, "nothing": 0}, map[bool]error{true: errors.New("half done")}[n > 1]
+		default:
+			return map[string]int{"seen": 0}, nil
+		}
+	}}
+	goOn := scheduler.Job{Name: "go-on", Every: time.Hour, Run: func(context.Context) (map[string]int, error) {
+		runs.Add(1)
+		woken <- struct{}{}
+		return nil, nil
+	}}
+	if _, err := scheduler.New(d, []scheduler.Job{find}); err == nil {
+		t.Error("a job is followed by nobody")
+	}
+	s := open(t, d, find, goOn)
+	s.Start()
+	t.Cleanup(func() {
+		if err := s.Shutdown(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-woken // the tick of the start
+	for i := range 3 {
+		found <- i
+		select {
+		case <-woken:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not woken by find %d", i+1)
+		}
+	}
+	if n := runs.Load(); n != 4 {
+		t.Errorf("%d runs for a start and three finds", n)
+	}
+}
+
 // The platform's own jobs run on an empty and on a busy platform, twice, and say what they did.
 func TestJobs(t *testing.T) {
 	t.Parallel()
