@@ -157,6 +157,9 @@ func (s *sheet) field(fd form.Field, hidden bool) templ.Component {
 	}
 	if fd.ReadOnly {
 		f.Kind, f.ReadOnly, f.Value, f.Locked = ui.TextField, true, fd.Display(s.say.Locale(), f.Value), s.say.T("portal.locked")
+		if f.Help != "" { // it says why itself
+			f.Locked = ""
+		}
 	}
 	return ui.Field(f)
 }
@@ -188,6 +191,8 @@ func (s *sheet) datum(fd form.Field) ui.Datum {
 		d.Body = picture(s.in(fd.Label), "/files/"+s.answers[fd.Key])
 	case fd.Type == form.Checkbox && d.Value == "yes":
 		d.Value = s.say.T("portal.confirmed")
+	case fd.Type == form.Checkbox && d.Value == "":
+		d.Value = s.say.T("portal.unconfirmed")
 	}
 	return d
 }

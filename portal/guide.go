@@ -9,6 +9,7 @@ import (
 
 	"certsaas/core/fault"
 	"certsaas/core/guide"
+	"certsaas/core/i18n"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
@@ -65,6 +66,34 @@ func (p *Portal) showGuide(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentDisposition, `inline; filename="guide-`+strings.ToLower(item.Code)+`.pdf"`)
 	c.Set(fiber.HeaderContentType, "application/pdf")
 	return c.Send(body)
+}
+
+// fieldRun is a stretch of a group's fields: those about which there is something to say, or the bare names of those that
+// explain themselves.
+type fieldRun struct {
+	Said  []ui.Datum
+	Plain string
+}
+
+// fieldRuns are a group's fields in their order, so that a name alone does not take a row of its own.
+func fieldRuns(fields []guide.Field, say i18n.Printer) []fieldRun {
+	var out []fieldRun
+	for _, f := range fields {
+		note := strings.ReplaceAll(f.Note(say), "\n", say.T("after.semicolon"))
+		if len(out) == 0 || (note == "") != (out[len(out)-1].Plain != "") {
+			out = append(out, fieldRun{})
+		}
+		last := &out[len(out)-1]
+		switch {
+		case note != "":
+			last.Said = append(last.Said, ui.Datum{Label: f.Name(), Value: note})
+		case last.Plain == "":
+			last.Plain = f.Name()
+		default:
+			last.Plain += say.T("after.and") + f.Name()
+		}
+	}
+	return out
 }
 
 // rowsOf is the rows of a section as a list to read.

@@ -135,7 +135,7 @@ func TestKeyPageInBrowser(t *testing.T) {
 	window.Type("pin", pin).PressAt("button[value=ok]")
 	window.See("口令正确")
 	window.Close()
-	d.tab.See("证书下载成功", "新证书有效期至 2027-11-", "使用注意事项").Shot("key-success") // req: B58
+	d.tab.See("证书下载成功", "证书有效期至 2027-11-", "使用注意事项").Shot("key-success") // req: B58
 	equal(t, "state", order.Completed, d.current(o).State)
 	d.holds(right, cert.Certificate.Serial())
 }

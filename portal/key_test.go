@@ -128,7 +128,7 @@ func installable(t *testing.T, w *world) (b *browser, p page, o order.Order, old
 func says(p page) {
 	p.t.Helper()
 	p.has(`[data-panel="start"]`, "插入要更新的 USBKEY", "下载证书")
-	p.has(`[data-panel="pin"]`, "请输入用户口令", "剩余口令次数")
+	p.has(`[data-panel="pin"]`, "请输入用户口令", "还可输入口令")
 	p.has(`[data-panel="failed"]`, "重试", "次数不限")
 	p.has(`[data-panel="missing"]`, "没有找到证书助手", "安装证书助手")
 	p.has(`[data-panel="denied"]`, "本地网络")
@@ -186,11 +186,11 @@ func TestKeyPage(t *testing.T) {
 	equal(t, "state", order.Completed, w.current(o).State)
 	p = b.open(p.Path)
 	p.has("h1", "证书下载成功")
-	p.has(".lead", "新证书有效期至 2027-11-")
+	p.has(".lead", "证书有效期至 2027-11-")
 	equal(t, "rules of use", 8, p.Find(".rules li").Length())
 	p.has(".rules", "真实、准确、完整", "拔下 USBKEY", "硬物砸", "公章", "将 USBKEY 注销，并申请补办", "即将到期", "违法、犯罪", "QQ 公众号 400-666-3999")
 	p = b.open("/orders/" + o.ID.String())
-	p.has(".next", "已完成", "新证书有效期至 2027-11-")
+	p.has(".next", "已完成", "证书有效期至 2027-11-")
 	p.has(".timeline", "证书已下载到USBKEY")
 	cer := b.get(p.Find(`a.btn:contains(".cer")`).AttrOr("href", ""))
 	if c, err := x509.ParseCertificate(cer.Body); err != nil || c.PublicKey.(*rsa.PublicKey).N.Cmp(fresh.key.N) != 0 {

@@ -37,7 +37,7 @@ type keyWork struct{ ID, Label string }
 
 // panels in the order of the way; "start" is what a visitor sees first.
 var panels = []keyPanel{
-	{ID: "start", Art: ui.KeyNone, Go: "after.key.go"},
+	{ID: "start", Art: ui.KeyNone, Agent: true, Go: "after.key.go"},
 	{ID: "looking", Art: ui.KeyNone},
 	{ID: "missing", Art: ui.KeyNone, Agent: true, Go: "after.key.again"},
 	{ID: "denied", Art: ui.KeyNone, Agent: true, Go: "after.key.again"},

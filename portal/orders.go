@@ -127,20 +127,29 @@ func (p *Portal) rows(ctx context.Context, list []order.Order, say i18n.Printer)
 		}
 		item, _ := t.Product(o.Product)
 		out = append(out, orderRow{URL: orderURL(o), Number: o.Number, Product: item.Name.In(l), Org: o.Organisation(), Made: ui.DateTime(o.CreatedAt),
-			Total: ui.Money(o.TotalFen), State: say.T("order.state." + string(o.State)), Tone: toneOf(o.State), Act: actOf(o, say)})
+			Total: ui.Money(o.TotalFen), State: stateOf(o.State, say), Tone: toneOf(o.State), Act: actOf(o, say)})
 	}
 	return out, nil
+}
+
+// applicant's words for states that are named after the staff's work.
+var says = map[order.State]string{order.InReview: "after.says.in_review", order.PaymentCheck: "after.says.payment_check", order.InProduction: "after.says.in_production"}
+
+// stateOf is a state as its applicant reads it.
+func stateOf(s order.State, say i18n.Printer) string {
+	if id, ok := says[s]; ok {
+		return say.T(id)
+	}
+	return say.T("order.state." + string(s))
 }
 
 // toneOf colours a state.
 func toneOf(s order.State) ui.Tone {
 	switch s {
-	case order.AwaitingPayment, order.AwaitingKey, order.Refunding:
+	case order.AwaitingPayment, order.AwaitingKey, order.ReadyToInstall, order.Refunding: // the applicant's turn, or money on its way
 		return ui.Warn
 	case order.Rejected:
 		return ui.Danger
-	case order.ReadyToInstall:
-		return ui.Accent
 	case order.Completed:
 		return ui.Good
 	case order.PaymentCheck, order.InReview, order.InProduction, order.ToDeliver:

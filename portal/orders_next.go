@@ -10,7 +10,7 @@ import (
 
 // nextOf is the card on top of an order: its state in words and the one thing to do now.
 func nextOf(h history, say i18n.Printer) ui.NextProps {
-	n := ui.NextProps{State: say.T("order.state." + string(h.State)), Tone: toneOf(h.State), Title: say.T("after.next." + string(h.State))}
+	n := ui.NextProps{State: stateOf(h.State, say), Tone: toneOf(h.State), Title: say.T("after.next." + string(h.State))}
 	text := func(id string, kv ...any) { n.Text = say.T("after.next."+id, kv...) }
 	switch h.State {
 	case order.Draft:

@@ -42,7 +42,7 @@ func TestOrderCentre(t *testing.T) {
 	b.open("/orders?q=BYD000").has(".empty", "没有找到")
 
 	w.settled(b, o)
-	b.open("/orders").has("table", "待审核", "查看")
+	b.open("/orders").has("table", "审核中", "查看")
 	w.approve(o)
 	p = b.open("/orders?tab=install")
 	p.has("table", o.Number, "下载证书")
@@ -72,7 +72,7 @@ func TestOrderPage(t *testing.T) {
 	p.hasNot("main", "13800138000", "王演示", "demo@example.com")
 	w.settled(b, o)
 	p = b.open("/orders/" + o.ID.String())
-	p.has(".next", "待审核", "审核中", "短信")
+	p.has(".next", "审核中", "正在审核", "短信")
 	p.has(".timeline", "付款成功")
 	p.has(".fold", "支付宝")
 	p.has(".actions", "申请退款")
@@ -108,9 +108,9 @@ func TestKingLongIsMadeAndSent(t *testing.T) {
 	w := newWorld(t)
 	b, o := supplied(t, w)
 	w.settled(b, o)
-	b.open("/orders/"+o.ID.String()).has("main", "待审核", "2026-12-03") // three working days after Monday
+	b.open("/orders/"+o.ID.String()).has("main", "审核中", "2026-12-03") // three working days after Monday
 	w.approve(o)
-	b.open("/orders/"+o.ID.String()).has(".next", "待制证", "正在制作")
+	b.open("/orders/"+o.ID.String()).has(".next", "制作中", "正在制作")
 	w.made(o)
 	o = w.current(o)
 	if _, err := w.Delivery.Ship(w.staff(authz.RoleProducer), o.Tenant, o.ID, delivery.Dispatch{Version: o.Version, Purpose: delivery.Key, Carrier: "sf", Waybill: "SF7444400043266"}); err != nil {

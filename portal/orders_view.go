@@ -68,6 +68,7 @@ func (p *Portal) orderView(c *fiber.Ctx, h history) orderView {
 		Pay: payOf(h, say), Refunds: refundsOf(h, say), Shipments: shipmentsOf(h, say), Letter: h.Letter && h.State != order.Draft,
 		Price: p.priceLines(c.UserContext(), filling{w: h.placed, say: say}, h.Lines, h.TotalFen), Further: furtherOf(h, say),
 		Cancel: h.may(order.Cancel), Refund: h.may(order.RequestRefund)}
+	v.Price.Facts = nil // the heading says which order it is
 	v.Invoice, v.InvoiceReady = invoiceOf(h, say)
 	v.InvoiceOnTop = v.InvoiceReady && h.State == order.Completed
 	v.Facts = []ui.Datum{{Label: say.T("portal.order_number"), Value: h.Number, Mono: true, Copy: true}, {Label: say.T("after.made"), Value: ui.DateTime(h.CreatedAt)}}

@@ -43,7 +43,7 @@ func transferPage(v transferView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = ui.Amount(v.Price.Total, ui.T(ctx, "after.pay.amount")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = payAmount(v.payView).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -239,7 +239,7 @@ func transferPage(v transferView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = payPrice(v.payView).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = priceFold(v.Price).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -12,8 +12,9 @@ import (
 
 // landing is the platform's own first page: whose portal is looked for.
 func (p *Portal) landing(c *fiber.Ctx) error {
-	v := landingView{Lead: "portal.landing_lead"}
+	v := landingView{Lead: "portal.landing_link"}
 	if p.Demo {
+		v.Lead = "portal.landing_lead"
 		all, err := p.Tenants.All(c.UserContext())
 		if err != nil {
 			return err
@@ -29,7 +30,7 @@ func (p *Portal) landing(c *fiber.Ctx) error {
 func (p *Portal) landingTenant(t *tenant.Tenant, locale string) landingTenant {
 	x := landingTenant{Name: t.Names().Full.In(locale), Applicant: t.Names().Applicant.In(locale), Href: p.Site(t) + "/", Orders: p.Site(t) + "/orders"}
 	for _, item := range t.Products() {
-		x.Products = append(x.Products, landingProduct{Name: item.Name.In(locale), Href: p.Site(t) + entryPath(item), Path: entryPath(item)})
+		x.Products = append(x.Products, landingProduct{Name: item.Name.In(locale), Href: p.Site(t) + entryPath(item)})
 	}
 	return x
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
@@ -190,7 +191,6 @@ func (p *Portal) renewView(c *fiber.Ctx, r renewing) renewView {
 	v := renewView{confirmView: p.confirmView(c, r.filling), Term: termNotice(r), Form: fillURL(r.w.Order, first), Early: r.offer.Renewal.State == clock.RenewalEarly,
 		Confirm: r.say.T("renew.confirm")}
 	v.Journey, v.URL = journey(r.w.Item, "fill:"+first, r.say), "/renew/"+r.w.OldCertificate.String()
-	v.confirmView.Price.Action = nil
 	if r.w.TotalFen == 0 || r.w.Item.Free() {
 		v.Confirm = r.say.T("renew.confirm_free")
 	}
@@ -208,7 +208,19 @@ func (p *Portal) renewView(c *fiber.Ctx, r renewing) renewView {
 		}
 		v.Needs, v.Missing = r.names(elsewhere), fillURL(r.w.Order, step)+"?check=1"
 	}
+	v.confirmView.Price.Action = goOn(v, r.say, ui.Primary)
 	return v
+}
+
+// goOn is the one way on from a renewal: give what is missing, or hand it in; nil while it is too early.
+func goOn(v renewView, say i18n.Printer, kind ui.ButtonKind) templ.Component {
+	switch {
+	case v.Needs != "":
+		return ui.Button(ui.ButtonProps{Label: say.T("renew.complete"), Kind: kind, Large: true, Href: v.Missing})
+	case v.Early:
+		return nil
+	}
+	return ui.Button(ui.ButtonProps{Label: v.Confirm, Kind: kind, Large: true, Form: "renew"})
 }
 
 // names lists fields by their labels.

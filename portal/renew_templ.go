@@ -382,13 +382,8 @@ func renewPage(v renewView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					if v.Needs != "" {
-						templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: ui.T(ctx, "renew.complete"), Kind: ui.Primary, Large: true, Href: v.Missing}).Render(ctx, templ_7745c5c3_Buffer)
-						if templ_7745c5c3_Err != nil {
-							return templ_7745c5c3_Err
-						}
-					} else if !v.Early {
-						templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: v.Confirm, Kind: ui.Primary, Large: true}).Render(ctx, templ_7745c5c3_Buffer)
+					if on := goOn(v, ui.PageOf(ctx).Print, ui.Secondary); on != nil {
+						templ_7745c5c3_Err = on.Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -83,7 +83,7 @@ func TestReminderLeadsToPayment(t *testing.T) {
 	p = b.submit(p, "main form", "submit", map[string]string{"code": w.code("13800138000")})
 	renewal := p.Header.Get("Location")
 	p = b.follow(p)
-	p.has("h1", "信息仍然正确吗")
+	p.has("h1", "请核对更新信息")
 	p.has("main", "证书已于", "过期后有效期自签发之日起算", "还需要补充", "授权书")
 	p.has(".price", "¥200.00")
 	equal(t, "name from the certificate", true, strings.Contains(p.text(".answers"), "演示汽车销售（深圳）有限公司"))
@@ -132,7 +132,7 @@ func TestReminderOfAFirstPurchase(t *testing.T) {
 	b := w.kinglong()
 	p := b.submit(b.open(link), "main form", "send", nil)
 	p = b.follow(b.submit(p, "main form", "submit", map[string]string{"code": w.code("13900139000")}))
-	p.has("main", "今天更新 → 有效期至 2027-12", "剩余天数不损失", "13900139000", "演示零部件（厦门）有限公司", "还需要补充")
+	p.has("main", "现在更新，有效期至 2027-12", "剩余天数不损失", "13900139000", "演示零部件（厦门）有限公司", "还需要补充")
 	p.has(".price", "企业电子钥匙更新", "¥180.00")
 
 	altered := link[:len(link)-3] + "AAA"

@@ -30,17 +30,22 @@ func brandOf(t *tenant.Tenant) (*ui.Brand, error) {
 		Slug: t.Slug(), Name: t.Names().Platform, Greeting: th.Greeting, Operator: th.ServedBy, Theme: look,
 		Logo: tinted(logo, th.Brand), LogoOnDeep: tinted(logo, "#ffffff"), KeyArt: tinted(key, th.Brand),
 		Languages: t.Languages(), Contacts: contacts(t.Contact()), Hours: t.Contact().Hours,
-		Nav: []ui.BrandLink{
-			{Label: text("首页", "Home"), Href: "/"},
-			{Label: text("我的订单", "My orders"), Href: "/orders"},
-			{Label: text("我的证书", "My certificates"), Href: "/certificates"},
-			{Label: text("办理须知", "Guide"), Href: "/guide"},
-		},
-		Footer: []ui.BrandLink{{Label: text("办理须知", "Guide"), Href: "/guide"}, {Label: text("证书助手下载", "Key agent"), Href: "/keyagent"}},
+		Nav: nav, Footer: footer,
 		Legal:  legal(t),
 	}
 	return b, nil
 }
+
+// nav and footer lead to the pages that every portal has.
+var (
+	nav = []ui.BrandLink{
+		{Label: text("首页", "Home"), Href: "/"},
+		{Label: text("我的订单", "My orders"), Href: "/orders"},
+		{Label: text("我的证书", "My certificates"), Href: "/certificates"},
+		{Label: text("办理须知", "Guide"), Href: "/guide"},
+	}
+	footer = []ui.BrandLink{{Label: text("办理须知", "Guide"), Href: "/guide"}, {Label: text("证书助手", "Key agent"), Href: "/keyagent"}}
+)
 
 func text(zh, en string) i18n.Text { return i18n.Text{i18n.ZH: zh, i18n.EN: en} }
 

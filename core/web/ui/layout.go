@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"github.com/a-h/templ"
 
 	"certsaas/core/web/theme"
@@ -63,6 +65,11 @@ func at(steps []Step) int {
 		}
 	}
 	return 0
+}
+
+// through tells whether every step is done.
+func through(steps []Step) bool {
+	return !slices.ContainsFunc(steps, func(s Step) bool { return s.State != StepDone })
 }
 
 // ConsoleProps is a page of the staff console.

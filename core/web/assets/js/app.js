@@ -115,7 +115,13 @@
   const quantity = (box) => {
     const input = box.querySelector("input"), min = +box.dataset.min || 0, max = +box.dataset.max || Infinity;
     const buttons = all("button[data-by]", box);
-    const limit = () => buttons.forEach((b) => { const to = (+input.value || 0) + +b.dataset.by; b.disabled = to < min || to > max; });
+    const off = (b) => { const to = (+input.value || 0) + +b.dataset.by; return to < min || to > max; };
+    const limit = () => {
+      const held = buttons.some((b) => b === document.activeElement && off(b));
+      buttons.forEach((b) => { if (!off(b)) b.disabled = false; });
+      if (held) (buttons.find((b) => !off(b)) || input).focus(); // a button that is disabled drops the focus
+      buttons.forEach((b) => { b.disabled = off(b); });
+    };
     buttons.forEach((b) => b.addEventListener("click", (e) => {
       e.preventDefault();
       input.value = String(Math.min(max, Math.max(min, (parseInt(input.value, 10) || 0) + +b.dataset.by)));
@@ -146,6 +152,7 @@
       p.className = bad ? "field-error" : "field-note";
       p.textContent = text;
     };
+    const toCode = () => b.form.querySelector('[autocomplete="one-time-code"]')?.focus();
     if (+b.dataset.countdown > 0) run(+b.dataset.countdown);
     if (!b.dataset.url) return;
     b.addEventListener("click", async (e) => {
@@ -154,12 +161,13 @@
       try {
         const res = await ask(b.dataset.url, { method: "POST", body: body(b.form) });
         const said = await problem(res);
-        if (res.ok) { run(said.seconds || 60); say(said.message || "", false); b.form.querySelector('[autocomplete="one-time-code"]')?.focus(); return; }
+        if (res.ok) { run(said.seconds || 60); say(said.message || "", false); toCode(); return; }
         const first = said.fields && Object.keys(said.fields)[0];
         say(first ? said.fields[first] : said.title, true);
-        if (said.seconds) { run(said.seconds); return; }
-      } catch { say("…", true); }
+        if (said.seconds) { run(said.seconds); toCode(); return; }
+      } catch { say(b.dataset.fail || "", true); }
       b.disabled = false;
+      b.focus(); // it dropped it
     });
   };
 
