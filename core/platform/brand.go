@@ -31,7 +31,7 @@ func brandOf(t *tenant.Tenant) (*ui.Brand, error) {
 		Logo: tinted(logo, th.Brand), LogoOnDeep: tinted(logo, "#ffffff"), KeyArt: tinted(key, th.Brand),
 		Languages: t.Languages(), Contacts: contacts(t.Contact()), Hours: t.Contact().Hours,
 		Nav: nav, Footer: footer,
-		Legal:  legal(t),
+		Legal: legal(t),
 	}
 	return b, nil
 }

@@ -33,7 +33,7 @@ type batch map[lane][]followed
 // add puts the days from lo until before hi of a tenant into the batch.
 func (b batch) add(t *tenant.Tenant, lo, hi clock.Date) {
 	l := lane{zone: t.Zone(), pace: t.Pace(), lo: lo, hi: hi}
-	for _, p := range plansOf(t) {
+	for _, p := range planned(t).plans {
 		b[l] = append(b[l], followed{t.ID(), p})
 	}
 }

@@ -82,7 +82,7 @@ func (s *Service) Preview(ctx context.Context, next *tenant.Tenant, days int) (P
 		return Preview{}, err
 	default:
 		current = append(current, now)
-		if digest(now) == digest(next) {
+		if planned(now).digest == planned(next).digest {
 			return Preview{Same: true}, nil
 		}
 	}

@@ -141,7 +141,7 @@ func (o *Told) next(now time.Time) {
 		return
 	}
 	today := clock.CivilDate(now, o.Tenant.Zone())
-	for _, p := range plansOf(o.Tenant) {
+	for _, p := range planned(o.Tenant).plans {
 		for _, st := range p.steps {
 			on := clock.CivilDate(o.NotAfter, o.Tenant.Zone()).AddDays(-st.offset)
 			if p.product == o.Product && on.After(today) {

@@ -42,8 +42,22 @@ func event(offset int) string {
 	return "remind_after"
 }
 
-// plansOf lists what a tenant's release says about reminders: of products that end with a certificate, over the channels
-// that the product names for the event too.
+// programme is what a release says about reminders.
+type programme struct {
+	plans  []plan
+	digest string // tells one release's plans from another's
+}
+
+// planned is what a tenant's release says, worked out once.
+func planned(t *tenant.Tenant) programme {
+	out, _ := tenant.Derive(t, "reminder/programme", func() (programme, error) { // never fails
+		plans := plansOf(t)
+		return programme{plans, digest(t.Zone(), plans)}, nil
+	})
+	return out
+}
+
+// plansOf lists the plans of products that end with a certificate, over the channels that the product names for the event too.
 func plansOf(t *tenant.Tenant) []plan {
 	var out []plan
 	for _, p := range t.Products() {
@@ -77,11 +91,10 @@ func hasText(t *tenant.Tenant, event, channel string) bool {
 	return ok && len(m.SMS) > 0
 }
 
-// digest tells one release's plans from another's.
-func digest(t *tenant.Tenant) string {
+func digest(zone *time.Location, plans []plan) string {
 	h := sha256.New()
-	fmt.Fprintln(h, t.Zone())
-	for _, p := range plansOf(t) {
+	fmt.Fprintln(h, zone)
+	for _, p := range plans {
 		for _, st := range p.steps {
 			fmt.Fprintln(h, p.product, st.offset, st.channel, st.renews)
 		}

@@ -132,7 +132,7 @@ func standings(ctx context.Context, tx *db.Tx, all []*tenant.Tenant) ([]*standin
 	}
 	out := make([]*standing, 0, len(all))
 	for _, t := range all {
-		st := &standing{tenant: t, digest: digest(t), today: clock.CivilDate(tx.Now(), t.Zone())}
+		st := &standing{tenant: t, digest: planned(t).digest, today: clock.CivilDate(tx.Now(), t.Zone())}
 		st.from = st.today.AddDays(-catchUp)
 		if m, ok := marks[t.ID()]; ok && m.plan == st.digest {
 			if on := clock.CivilDate(m.on, time.UTC); st.from.Before(on) {

@@ -41,8 +41,8 @@ func compile(def Definition, release int) (*Tenant, Problems) {
 	doc, broken := decode(root)
 	t := &Tenant{
 		id: IDOf(doc.Tenant.Slug), release: release, digest: def.Digest(), spec: doc.Tenant,
-		products: map[string]Product{}, slugs: map[string]string{}, letters: doc.Letters,
-		agreements: doc.Agreements, messages: doc.Messages, assets: map[string][]byte{}, roster: map[string]bool{},
+		letters:    doc.Letters,
+		agreements: same(&agreements, doc.Agreements), messages: same(&messages, doc.Messages), assets: map[string][]byte{}, roster: map[string]bool{},
 	}
 	v := &validator{root: root, doc: doc, assets: t.assets}
 	t.files(def, v)
@@ -51,11 +51,7 @@ func compile(def Definition, release int) (*Tenant, Problems) {
 		settle(&p)
 		p.asks = asksOf(p)
 		doc.Products[file] = p
-		t.products[p.Code] = p
-		t.codes = append(t.codes, p.Code)
-		if p.Slug != "" {
-			t.slugs[p.Slug] = p.Code
-		}
+		t.products = append(t.products, p)
 	}
 	v.all()
 	if ps = append(broken, v.problems.outside(broken)...); len(ps) > 0 {
@@ -131,7 +127,7 @@ func (t *Tenant) files(def Definition, v *validator) {
 		for name, text := range part {
 			switch {
 			case path.Dir(name) == "theme":
-				t.assets[path.Base(name)] = []byte(text)
+				t.assets[path.Base(name)] = sharedAsset(text)
 			case name == "roster.txt":
 				for _, line := range strings.Split(text, "\n") {
 					if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
@@ -166,7 +162,7 @@ func settle(p *Product) {
 		for j := range list {
 			settleField(&list[j], p)
 		}
-		p.Form.Groups[i].Fields = sharedFields(list)
+		p.Form.Groups[i].Fields = same(&fields, list)
 	}
 }
 
@@ -212,8 +208,7 @@ func years(n int) i18n.Text {
 // that a profile fails when it is written, not when the first applicant has paid.
 func (t *Tenant) lint() Problems {
 	var ps Problems
-	for i, code := range t.codes {
-		p := t.products[code]
+	for i, p := range t.products {
 		if !p.Issues() {
 			continue
 		}
@@ -234,10 +229,11 @@ var trialTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // index is what the registry finds the tenant by.
 func (t *Tenant) index() Index {
-	ix := Index{Hosts: slices.Clone(t.spec.Hosts), Products: slices.Clone(t.codes)}
-	for _, c := range t.codes {
-		if s := t.products[c].Slug; s != "" {
-			ix.Links = append(ix.Links, s)
+	ix := Index{Hosts: slices.Clone(t.spec.Hosts)}
+	for _, p := range t.products {
+		ix.Products = append(ix.Products, p.Code)
+		if p.Slug != "" {
+			ix.Links = append(ix.Links, p.Slug)
 		}
 	}
 	return ix

@@ -35,9 +35,28 @@ func (p *pool[T]) one(key string, make func() T) T {
 }
 
 var (
-	texts  pool[i18n.Text]
-	fields pool[[]form.Field]
+	texts      pool[i18n.Text]
+	fields     pool[[]form.Field]
+	messages   pool[map[string]Message]
+	agreements pool[map[string]Agreement]
+	assets     pool[[]byte]
 )
+
+// same is the one value of a pool that says the same as v, of whose type everything is exported.
+func same[T any](p *pool[T], v T) T {
+	raw, err := json.Marshal(v)
+	if err != nil { // strings, numbers and lists: cannot happen
+		return v
+	}
+	key := sha256.Sum256(raw)
+	return p.one(string(key[:]), func() T { return v })
+}
+
+// sharedAsset is the one copy of a file, the tenant's own or inherited.
+func sharedAsset(text string) []byte {
+	key := sha256.Sum256([]byte(text))
+	return assets.one(string(key[:]), func() []byte { return []byte(text) })
+}
 
 // sharedText is the one text that says the same.
 func sharedText(t i18n.Text) i18n.Text {
@@ -51,14 +70,4 @@ func sharedText(t i18n.Text) i18n.Text {
 		}
 		return t
 	})
-}
-
-// sharedFields is the one list of a group's fields that asks the same.
-func sharedFields(list []form.Field) []form.Field {
-	raw, err := json.Marshal(list)
-	if err != nil { // fields are strings, numbers and lists: cannot happen
-		return list
-	}
-	key := sha256.Sum256(raw)
-	return fields.one(string(key[:]), func() []form.Field { return list })
 }

@@ -24,9 +24,7 @@ type Tenant struct {
 	release    int
 	digest     string
 	spec       Spec
-	products   map[string]Product // by code
-	codes      []string           // product codes in the pack's order
-	slugs      map[string]string  // short link → product code
+	products   []Product // a handful, in the pack's order
 	letters    map[string]Letter
 	agreements map[string]Agreement
 	messages   map[string]Message
@@ -104,26 +102,24 @@ func (t *Tenant) Demo() bool { return t.spec.Demo }
 
 // Product finds a product by code ("CERT272353").
 func (t *Tenant) Product(code string) (Product, bool) {
-	p, ok := t.products[code]
-	return p, ok
+	return t.find(func(p *Product) bool { return p.Code == code })
+}
+
+func (t *Tenant) find(is func(*Product) bool) (Product, bool) {
+	for i := range t.products {
+		if is(&t.products[i]) {
+			return t.products[i], true
+		}
+	}
+	return Product{}, false
 }
 
 // Products lists the products in the pack's order.
-func (t *Tenant) Products() []Product {
-	all := make([]Product, 0, len(t.codes))
-	for _, c := range t.codes {
-		all = append(all, t.products[c])
-	}
-	return all
-}
+func (t *Tenant) Products() []Product { return t.products }
 
 // ShortLink finds the product of /s/<slug> (req B12).
 func (t *Tenant) ShortLink(slug string) (Product, bool) {
-	code, ok := t.slugs[slug]
-	if !ok {
-		return Product{}, false
-	}
-	return t.Product(code)
+	return t.find(func(p *Product) bool { return p.Slug == slug && slug != "" })
 }
 
 // Letter finds a letter by id.

@@ -57,11 +57,11 @@ func sizeFigures(t *testing.T, h *house, s size) []*figure {
 	for i := range s.tenants {
 		p.base = h.at(fmt.Sprintf("kl%d", i+1), "")
 		p.get("/")
+		p.close() // a thousand visitors who wait for more are another figure
 	}
 	if p.err != nil {
 		t.Fatal(p.err)
 	}
-	p.close()
 	for range s.rounds {
 		time.Sleep(s.idle)
 		many.add(resident(t, h.server.Process.Pid, "VmRSS:"), 0)
