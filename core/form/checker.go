@@ -149,7 +149,7 @@ func (c *checker) verdict(fd Field, name, v string) (identifier.Verdict, bool) {
 		env.Pattern = c.res.Answers[fd.By]
 	}
 	got := check(v, env)
-	id := VerdictID(name, got.Code)
+	id := sentence(name, got)
 	switch {
 	case !got.Accepted():
 		c.problem(fd, id)
