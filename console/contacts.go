@@ -67,7 +67,7 @@ func (k *Console) contactsView(c *fiber.Ctx, s tenant.Summary) (ui.ConsoleProps,
 		v.Rows = append(v.Rows, ui.Row{Cells: []ui.Cell{{Text: x.Code, Mono: true}, {Text: identifier.MaskName(x.Name)}, {Text: maskedIf("sms", x.Mobile), Mono: true}, {Text: maskedIf("email", x.Email)}}})
 	}
 	f, err := k.frame(c, p.T("remind.contacts"), "/tenants")
-	f.Crumbs = []ui.Link{{Label: p.T("console.nav.tenants"), Href: "/tenants"}, {Label: s.Slug, Href: "/tenants/" + s.Slug}}
+	f.Crumbs = []ui.Link{{Label: p.T("console.nav.tenants"), Href: "/tenants"}, {Label: k.houseName(c, s), Href: "/tenants/" + s.Slug}}
 	return f, v, err
 }
 

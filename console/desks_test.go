@@ -122,7 +122,7 @@ func TestExport(t *testing.T) {
 	// such a name does not pass the form; an older order may hold one all the same
 	plant(t, r, x, evil)
 	adm := r.login(t, "admin")
-	table := csvOf(t, adm.get("/orders/export", 200))
+	table := csvOf(t, adm.get("/orders/export?state=draft", 200))
 	found := false
 	for _, row := range table {
 		for _, cell := range row {
@@ -177,12 +177,18 @@ func TestSearch(t *testing.T) {
 	y := r.submitted(t, "byd", 0, form.Answers{"mobile": "13900139000"})
 	adm := r.login(t, "admin")
 	for q, want := range map[string]string{
-		x.Number: x.Number, "138 0013 8000": x.Number, "演示查找(厦门)有限公司": x.Number, x.Code(): x.Number, "13900139000": y.Number,
+		"138 0013 8000": x.Number, "演示查找(厦门)有限公司": x.Number, x.Code(): x.Number, "13900139000": y.Number,
 		"演示查找": "", "13700137000": "",
 	} {
 		got := adm.get("/orders?q="+url.QueryEscape(q), 200).text("tbody")
 		must(t, strings.Contains(got, want) && (want != "" || got == ""), "%q finds %q, want %q", q, got, want)
 	}
+	must(t, adm.get("/orders?q="+x.Number, 303).location == x.path(""), "a number does not lead to its order")
+	must(t, strings.Contains(adm.get("/", 200).Find(`form[action="/orders"] [name=q]`).AttrOr("placeholder", ""), "订单号"), "no search at home")
+	z := r.draft(t, "byd", 0, form.Answers{"mobile": "13900139001"})
+	must(t, !strings.Contains(adm.get("/orders", 200).text("tbody"), z.Number), "what nobody handed in fills the list")
+	must(t, strings.Contains(adm.get("/orders?state=draft", 200).text("tbody"), z.Number), "a draft is not found by its state")
+	must(t, strings.Contains(adm.get("/orders?q=13900139001", 200).text("tbody"), z.Number), "a caller's draft is not found")
 	adm.get("/orders/byd/"+x.ID.String(), 404) // another tenant's order
 	got := adm.get("/orders?tenant=byd", 200).text("tbody")
 	must(t, strings.Contains(got, y.Number) && !strings.Contains(got, x.Number), "filter by tenant: %s", got)

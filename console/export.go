@@ -32,6 +32,9 @@ func plainCell(s string) string {
 	return s
 }
 
+// yuanOf is an amount as spreadsheets read it: 1234.50.
+func yuanOf(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+
 // sendCSV writes a table as a download: UTF-8 with a mark, so that spreadsheets read Chinese; every cell escaped.
 func (k *Console) sendCSV(c *fiber.Ctx, name string, rows [][]string) error {
 	err := k.DB.WithSystem(c.UserContext(), "console/export", func(ctx context.Context, tx *db.Tx) error {
@@ -97,7 +100,7 @@ func (k *Console) export(c *fiber.Ctx, name, path string, narrow func(order.Filt
 			return err
 		}
 		for _, r := range rows {
-			table = append(table, []string{r.Number, r.House.Name, r.Item, r.Company, r.State, fmt.Sprintf("%d.%02d", r.TotalFen/100, r.TotalFen%100),
+			table = append(table, []string{r.Number, r.House.Name, r.Item, r.Company, r.State, yuanOf(r.TotalFen),
 				dateTime(r.SubmittedAt), dateTime(r.DueAt), r.Who})
 		}
 		if len(list) < f.Limit {

@@ -1,8 +1,11 @@
 package console
 
 import (
+	"slices"
+
 	"github.com/gofiber/fiber/v2"
 
+	"certsaas/core/authz"
 	"certsaas/core/order"
 	"certsaas/core/web"
 )
@@ -16,6 +19,14 @@ type pile struct {
 	desk
 	order.Count
 	Age string // how long the oldest waits; "" when nothing does
+}
+
+// homeView is where a person's day begins.
+type homeView struct {
+	Piles   []pile
+	Held    []orderRow
+	Worries []string
+	Search  bool // the reader may look for orders
 }
 
 // home shows a person the work of his roles; those without any are led to what they keep.
@@ -39,9 +50,32 @@ func (k *Console) home(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	v := homeView{Piles: piles, Worries: k.worryLines(web.Printer(c), worries), Search: k.may(ctx, authz.QueueView)}
+	if v.Held, err = k.held(c); err != nil {
+		return err
+	}
 	f, err := k.frame(c, web.Printer(c).T("console.nav.home"), "/")
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, homePage(f, piles, k.worryLines(web.Printer(c), worries), len(worries)))
+	return web.Render(c, fiber.StatusOK, homePage(f, v))
+}
+
+// held are the orders that a reviewer opened and did not decide yet: nobody else can while they are his.
+func (k *Console) held(c *fiber.Ctx) ([]orderRow, error) {
+	ctx := c.UserContext()
+	if !k.may(ctx, authz.OrderReview) {
+		return nil, nil
+	}
+	list, _, err := k.Orders.Queue(ctx, order.Filter{States: []order.State{order.InReview}, Claimed: authz.From(ctx).ID, Oldest: true})
+	if err != nil {
+		return nil, err
+	}
+	now := k.Clock.Now()
+	list = slices.DeleteFunc(list, func(o order.Order) bool { return !order.Claimed(o, now) })
+	all, err := k.houses(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.rows(c, list, all)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"certsaas/core/authz"
 	"certsaas/core/fault"
@@ -31,7 +32,7 @@ func (k *Console) invoices(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return k.renderInvoices(c, "invoice", list, func(h house, x invoice.Invoice) string { return "/invoices/" + h.Slug + "/" + x.Order.String() })
+	return k.renderInvoices(c, "invoice", list, func(h house, x invoice.Invoice) string { return invoicePath(h.Slug, x.Order) })
 }
 
 // papersToSend lists issued paper invoices that wait for their courier (req B9).
@@ -53,6 +54,9 @@ func (k *Console) renderInvoices(c *fiber.Ctx, key string, list []invoice.Invoic
 	p, now := web.Printer(c), k.Clock.Now()
 	var rows []ui.Row
 	for _, x := range list {
+		if !fits(c.Query("q"), x.OrderNumber, x.Header.Title, x.Header.TaxNo, ui.Money(x.AmountFen)) {
+			continue
+		}
 		h := houseByID(all, x.Tenant)
 		due := ui.Cell{Text: p.T("console.when.waits", "Age", ago(p, now.Sub(x.RequestedAt)))}
 		row := ui.Row{Href: href(h, x)}
@@ -67,7 +71,7 @@ func (k *Console) renderInvoices(c *fiber.Ctx, key string, list []invoice.Invoic
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, invoicesPage(f, key, rows))
+	return web.Render(c, fiber.StatusOK, invoicesPage(f, d, pileView{Query: c.Query("q"), Rows: rows}))
 }
 
 // lateOnly marks a row only when it is late.
@@ -95,7 +99,7 @@ func (k *Console) exportInvoices(c *fiber.Ctx) error {
 	}
 	for _, x := range list {
 		table = append(table, []string{x.OrderNumber, houseByID(all, x.Tenant).Name, p.T("invoice.kind." + x.Kind), x.Header.Title, x.Header.TaxNo, x.Header.Email,
-			fmt.Sprintf("%d.%02d", x.AmountFen/100, x.AmountFen%100), ui.DateTime(x.RequestedAt), dateTime(x.DueAt)})
+			yuanOf(x.AmountFen), ui.DateTime(x.RequestedAt), dateTime(x.DueAt)})
 	}
 	return k.sendCSV(c, "invoices", table)
 }
@@ -159,8 +163,27 @@ func (k *Console) uploadInvoice(c *fiber.Ctx) error {
 	if v.Invoice.Kind == invoice.Paper && k.may(c.UserContext(), authz.ShipmentCreate) {
 		return web.Redirect(c, v.path("/shipping"))
 	}
-	return web.Redirect(c, "/invoices")
+	return k.nextInvoice(c)
 }
+
+// nextInvoice leads to the invoice that waits longest, or to the list when none is left.
+func (k *Console) nextInvoice(c *fiber.Ctx) error {
+	list, err := k.Invoices.Pending(c.UserContext())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return web.Redirect(c, "/invoices")
+	}
+	t, err := k.Tenants.ByID(c.UserContext(), list[0].Tenant)
+	if err != nil {
+		return err
+	}
+	return web.Redirect(c, invoicePath(t.Slug(), list[0].Order))
+}
+
+// invoicePath is where an invoice is issued.
+func invoicePath(slug string, orderID uuid.UUID) string { return "/invoices/" + slug + "/" + orderID.String() }
 
 // uploaded is a file of a multipart form; nil when none was chosen.
 func uploaded(c *fiber.Ctx, name string) ([]byte, error) {

@@ -20,6 +20,7 @@ import (
 func (k *Console) moneyRoutes() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/vouchers", Action: authz.PaymentConfirm, Handler: k.vouchers},
+		{Method: "GET", Path: "/vouchers/export", Action: authz.PaymentConfirm, Handler: k.exportVouchers},
 		{Method: "GET", Path: "/vouchers/:tenant/:id", Action: authz.PaymentConfirm, Handler: k.showVoucher},
 		{Method: "POST", Path: "/vouchers/:tenant/:id/confirm", Action: authz.PaymentConfirm, Handler: k.confirmVoucher},
 		{Method: "POST", Path: "/vouchers/:tenant/:id/reject", Action: authz.PaymentConfirm, Handler: k.rejectVoucher},
@@ -85,20 +86,88 @@ func (k *Console) vouchers(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
+		if !fits(c.Query("q"), o.Number, company(o), v.PayerName, v.Remark, ui.Money(v.AmountFen)) {
+			continue
+		}
 		flags := ui.Cell{Text: "–"}
 		if len(v.Flags) > 0 {
-			flags = ui.Cell{Body: ui.Tag(ui.Warn, p.T("console.voucher.flags", "Count", len(v.Flags))), Sub: who.of(v.DecidedBy)}
+			flags = ui.Cell{Body: ui.Tag(ui.Warn, p.T("console.voucher.flags", "Count", len(v.Flags)))}
+		}
+		if v.NeedsSecond() {
+			flags.Sub = p.T("console.voucher.half", "Name", who.of(v.DecidedBy))
 		}
 		due, tone := k.dueCell(p, h, o, v.CreatedAt)
 		rows = append(rows, ui.Row{Href: "/vouchers/" + h.Slug + "/" + v.ID.String(), Tone: tone, Cells: []ui.Cell{
-			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: ui.Money(v.DueFen)}, {Text: ui.Money(v.AmountFen)}, flags, due,
+			{Text: o.Number, Mono: true}, {Body: mark(h)}, {Text: company(o)}, {Text: v.TransferredOn.String()}, {Text: ui.Money(v.DueFen)}, {Text: ui.Money(v.AmountFen)}, flags, due,
 		}})
 	}
 	f, err := k.frame(c, p.T("console.desk.payment"), "/vouchers")
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, vouchersPage(f, rows))
+	return web.Render(c, fiber.StatusOK, vouchersPage(f, pileView{Query: c.Query("q"), Rows: rows}))
+}
+
+// pileView is a list that is read whole: what was searched for in it, and what was found.
+type pileView struct {
+	Query string
+	Rows  []ui.Row
+}
+
+// filter is the search above such a list.
+func (v pileView) filter(path, hint string) ui.FilterProps {
+	return ui.FilterProps{Action: path, Query: v.Query, Hint: hint, Reset: path}
+}
+
+// exportVouchers writes the transfers that wait, to be laid beside a bank statement. Payers stand in full: the export is in the
+// audit trail.
+func (k *Console) exportVouchers(c *fiber.Ctx) error {
+	list, err := k.Payments.Vouchers(c.UserContext(), listed)
+	if err != nil {
+		return err
+	}
+	all, err := k.houses(c)
+	if err != nil {
+		return err
+	}
+	p := web.Printer(c)
+	table := [][]string{{}}
+	for _, id := range []string{"console.col.number", "console.col.tenant", "console.col.company", "console.voucher.payer", "console.voucher.last4", "console.voucher.date",
+		"console.col.owed", "console.col.typed", "console.voucher.remark", "console.col.flags"} {
+		table[0] = append(table[0], p.T(id))
+	}
+	for _, v := range list {
+		o, err := k.Orders.Find(c.UserContext(), v.Tenant, v.Order)
+		if err != nil {
+			return err
+		}
+		var flags []string
+		for _, f := range v.Flags {
+			flags = append(flags, p.T("payment.flag."+f))
+		}
+		table = append(table, []string{o.Number, houseByID(all, v.Tenant).Name, company(o), v.PayerName, v.PayerLast4, v.TransferredOn.String(),
+			yuanOf(v.DueFen), yuanOf(v.AmountFen), v.Remark, strings.Join(flags, "; ")})
+	}
+	return k.sendCSV(c, "vouchers", table)
+}
+
+// nextVoucher leads to the voucher that this person can decide next, or to the list.
+func (k *Console) nextVoucher(c *fiber.Ctx) error {
+	list, err := k.Payments.Vouchers(c.UserContext(), listed)
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v.NeedsSecond() && v.DecidedBy == authz.From(c.UserContext()).ID {
+			continue
+		}
+		t, err := k.Tenants.ByID(c.UserContext(), v.Tenant)
+		if err != nil {
+			return err
+		}
+		return web.Redirect(c, "/vouchers/"+t.Slug()+"/"+v.ID.String())
+	}
+	return web.Redirect(c, "/vouchers")
 }
 
 // voucher finds a voucher that waits for finance, with its order.
@@ -178,7 +247,7 @@ func (k *Console) confirmVoucher(c *fiber.Ctx) error {
 		flash = "console.voucher.first"
 	}
 	web.Flash(c, ui.Good, flash, "Number", v.Number)
-	return web.Redirect(c, "/vouchers")
+	return k.nextVoucher(c)
 }
 
 func (k *Console) rejectVoucher(c *fiber.Ctx) error {
@@ -190,7 +259,7 @@ func (k *Console) rejectVoucher(c *fiber.Ctx) error {
 		return k.renderVoucher(c, v, err)
 	}
 	web.Flash(c, ui.Good, "console.voucher.rejected", "Number", v.Number)
-	return web.Redirect(c, "/vouchers")
+	return k.nextVoucher(c)
 }
 
 // moneyData is what was paid and what goes back, for the order's page.
@@ -223,7 +292,8 @@ func keyRows(d *dossier, t func(string, ...any) string) []ui.Row {
 type refundView struct {
 	*dossier
 	payment.Refund
-	Asked        string // who asked
+	Asked        string           // who asked
+	Paid         *payment.Payment // what was paid for the order, nil when the money came after its end
 	TxnID        string
 	DeclineWords string
 }
@@ -271,6 +341,9 @@ func (k *Console) refunds(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
+		if !fits(c.Query("q"), o.Number, company(o), ui.Money(r.AmountFen)) {
+			continue
+		}
 		o.State = order.Refunding // money that came twice is sent back, too, while its order goes on
 		due, tone := k.dueCell(p, h, o, r.CreatedAt)
 		rows = append(rows, ui.Row{Href: "/refunds/" + h.Slug + "/" + r.ID.String(), Tone: tone, Cells: []ui.Cell{
@@ -282,7 +355,7 @@ func (k *Console) refunds(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return web.Render(c, fiber.StatusOK, refundsPage(f, rows))
+	return web.Render(c, fiber.StatusOK, refundsPage(f, pileView{Query: c.Query("q"), Rows: rows}))
 }
 
 func (k *Console) refund(c *fiber.Ctx) (*refundView, error) {
@@ -307,6 +380,11 @@ func (k *Console) refund(c *fiber.Ctx) (*refundView, error) {
 			return nil, err
 		}
 		v := &refundView{dossier: d, Refund: r, TxnID: c.FormValue("bank_txn_id"), DeclineWords: c.FormValue("reason")}
+		desk, err := k.Payments.Desk(c.UserContext(), r.Tenant, r.Order)
+		if err != nil {
+			return nil, err
+		}
+		v.Paid = desk.Paid
 		kind, asker, _ := strings.Cut(r.RequestedBy, "/")
 		v.Asked = web.Printer(c).T("console.actor." + kind)
 		if staffID, err := uuid.Parse(asker); err == nil && kind == string(authz.Staff) {

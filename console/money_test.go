@@ -2,9 +2,12 @@ package console_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"certsaas/core/form"
 	"certsaas/core/order"
 )
 
@@ -17,6 +20,11 @@ func TestVoucher(t *testing.T) {
 	v := r.voucher(t, x, x.Organisation(), x.TotalFen)
 	fin := r.login(t, "finance")
 	must(t, strings.Contains(fin.get("/vouchers", 200).text("tbody"), x.Number), "not listed")
+	for q, want := range map[string]bool{yuanText(x.TotalFen): true, x.Number[4:]: true, x.Organisation()[3:12]: true, "¥ 1.07": false, "别的公司": false} {
+		must(t, strings.Contains(fin.get("/vouchers?q="+url.QueryEscape(q), 200).text("tbody"), x.Number) == want, "searching for %q", q)
+	}
+	sheet := csvOf(t, fin.get("/vouchers/export", 200))
+	must(t, len(sheet) == 2 && sheet[1][0] == x.Number && sheet[1][3] == x.Organisation() && sheet[1][7] == yuanText(x.TotalFen), "export: %v", sheet)
 	path := "/vouchers/byd/" + v.ID.String()
 	desk := fin.get(path, 200)
 	must(t, desk.Find(".film img").Length() == 1, "no picture")
@@ -27,6 +35,30 @@ func TestVoucher(t *testing.T) {
 	fin.post(path+"/confirm", url.Values{"bank_txn_id": {"ICBC-1"}, "received": {yuanText(x.TotalFen)}}, 303)
 	r.again(t, x, order.InReview)
 	fin.get(path, 404)
+}
+
+// After a voucher the next one opens; one that waits for somebody else's second look does not.
+func TestNextVoucher(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var paths []string
+	var amount string
+	for i, mobile := range []string{"13800138000", "13800138001", "13800138002"} {
+		x := r.submitted(t, "byd", 0, form.Answers{"mobile": mobile})
+		payer := x.Organisation()
+		if i == 0 {
+			payer = "另一家公司" // a doubt: two persons
+		}
+		paths, amount = append(paths, "/vouchers/byd/"+r.voucher(t, x, payer, x.TotalFen).ID.String()), yuanText(x.TotalFen)
+		r.Clock.Shift(time.Minute)
+	}
+	fin := r.login(t, "finance")
+	for i, want := range []string{paths[1], paths[2], "/vouchers"} {
+		fin.get(paths[i], 200)
+		to := fin.post(paths[i]+"/confirm", url.Values{"bank_txn_id": {strconv.Itoa(1000 + i)}, "received": {amount}}, 303).location
+		must(t, to == want, "after voucher %d: %s, want %s", i, to, want)
+	}
+	must(t, strings.Contains(fin.get("/vouchers", 200).text("tbody"), "演示财务 已初核，待复核"), "who looked first is not in the list")
 }
 
 // A doubtful voucher takes two different persons.

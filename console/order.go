@@ -39,6 +39,15 @@ type orderView struct {
 	CanReveal bool
 	CanRefund bool
 	MayWrite  bool // the reader writes keys
+	Reminders bool // there are pages about reminders
+}
+
+// told is the page about the reminders of a certificate.
+func (v *orderView) told(x issuance.Certificate) string {
+	if !v.Reminders {
+		return ""
+	}
+	return toldPath(v.House.Slug, x.ID)
 }
 
 // dataGroup is a group of the form with its answers.
@@ -74,13 +83,13 @@ func (k *Console) renderOrder(c *fiber.Ctx, d *dossier) error {
 		return err
 	}
 	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.nav.orders"), Href: "/orders"}}
-	f.Actions = mark(d.House)
+	f.Actions = orderHead(v)
 	return web.Render(c, fiber.StatusOK, orderPage(f, v))
 }
 
 func (k *Console) orderView(c *fiber.Ctx, d *dossier) (*orderView, error) {
 	ctx, p := c.UserContext(), web.Printer(c)
-	v := &orderView{dossier: d, CanReveal: k.mayReveal(ctx, d), MayWrite: k.Authz.May(ctx, authz.KeyWrite, d.Resource(nil))}
+	v := &orderView{dossier: d, CanReveal: k.mayReveal(ctx, d), MayWrite: k.Authz.May(ctx, authz.KeyWrite, d.Resource(nil)), Reminders: k.Reminders != nil}
 	var err error
 	if v.Pay, err = k.Payments.Desk(ctx, d.Tenant, d.ID); err != nil {
 		return nil, err
@@ -130,6 +139,7 @@ func (k *Console) summary(c *fiber.Ctx, d *dossier, who names) []ui.Datum {
 	p := web.Printer(c)
 	col := func(id string) string { return p.T("console.col." + id) }
 	out := []ui.Datum{
+		{Label: col("number"), Value: d.Number, Copy: true},
 		{Label: col("state"), Body: ui.Tag(d.Tone, d.State)},
 		{Label: col("tenant"), Body: mark(d.House)},
 		{Label: col("item"), Value: d.Name, Note: d.Product + " · " + p.T("console.order.release", "Number", d.Release)},
@@ -217,8 +227,8 @@ func refusals(d *dossier, e order.TimelineEntry) string {
 	return ""
 }
 
-// certificates of an order as rows.
-func certificateRows(list []issuance.Certificate, t func(string, ...any) string) []ui.Row {
+// certificateRows are the certificates of an order; told is where one's reminders are read, "" for nowhere.
+func certificateRows(list []issuance.Certificate, told func(issuance.Certificate) string, t func(string, ...any) string) []ui.Row {
 	var rows []ui.Row
 	for _, x := range list {
 		tone := ui.Info
@@ -229,7 +239,7 @@ func certificateRows(list []issuance.Certificate, t func(string, ...any) string)
 			tone = ui.Plain
 		case issuance.Issued:
 		}
-		rows = append(rows, ui.Row{Cells: []ui.Cell{
+		rows = append(rows, ui.Row{Href: told(x), Cells: []ui.Cell{
 			{Text: pki.SerialText(x.Serial), Mono: true}, {Text: x.TokenSerial, Mono: true}, {Body: ui.Tag(tone, t("console.cert."+string(x.State)))},
 			{Text: ui.Date(x.NotBefore) + " – " + ui.Date(x.NotAfter)},
 		}})
@@ -283,6 +293,7 @@ func (k *Console) requestRefund(c *fiber.Ctx) error {
 		if again != nil {
 			return again
 		}
+		f.Actions = orderHead(v)
 		return web.Retry(c, err, orderPage(f, v))
 	}
 	web.Flash(c, ui.Good, "console.refund.requested")

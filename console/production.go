@@ -196,6 +196,17 @@ func (k *Console) allowMore(c *fiber.Ctx) error {
 	return web.Redirect(c, d.path(""))
 }
 
+// written is how many keys of the order are done.
+func (v *productionView) written() int {
+	n := 0
+	for _, it := range v.Keys {
+		if it.State == order.ItemDone {
+			n++
+		}
+	}
+	return n
+}
+
 // stuck are the keys of the order that wait for a person.
 func (d *dossier) stuck() []order.Item {
 	var out []order.Item

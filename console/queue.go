@@ -33,13 +33,14 @@ func (k *Console) queueRoutes() []web.Route {
 // listView is a list of orders with its filters.
 type listView struct {
 	Path, Query, Tenant, Product, State string
+	Claims                              bool // orders are taken before they are worked on
 	Export                              string
 	Houses                              []house
 	Products                            []ui.Option
 	States                              []ui.Option
 	Rows                                []orderRow
 	Total, Page                         int
-	Empty                               string // message id
+	Empty                               string // console.list.<Empty> says why there is nothing
 	href                                func(page int) string
 }
 
@@ -53,6 +54,7 @@ type orderRow struct {
 	Tone               ui.Tone
 	DueTone            ui.Tone
 	Due                string
+	Submitted          string
 }
 
 // numberForm is how order numbers look: the tenant's letters, the day, a counter.
@@ -119,11 +121,14 @@ func (k *Console) orders(c *fiber.Ctx) error {
 	return k.list(c, web.Printer(c).T("console.nav.orders"), "/orders", inState(c))
 }
 
-// inState narrows a list to the state the address asks for, if it is one.
+// inState narrows a list to the state the address asks for. Without one it leaves out what nobody handed in, most of which
+// reminders opened, unless something is searched for.
 func inState(c *fiber.Ctx) func(order.Filter) order.Filter {
 	return func(f order.Filter) order.Filter {
 		if s := order.State(c.Query("state")); slices.Contains(order.States(), s) {
 			f.States = []order.State{s}
+		} else if c.Query("q") == "" {
+			f.States = slices.DeleteFunc(slices.Clone(order.States()), func(s order.State) bool { return s == order.Draft })
 		}
 		return f
 	}
@@ -144,6 +149,9 @@ func (k *Console) list(c *fiber.Ctx, title, path string, narrow func(order.Filte
 	if v.Rows, err = k.rows(c, list, v.Houses); err != nil {
 		return err
 	}
+	if path == "/orders" && f.Number != "" && len(v.Rows) == 1 { // who types a number wants that order
+		return web.Redirect(c, orderPath(v.Rows[0].House.Slug, v.Rows[0].ID, ""))
+	}
 	fr, err := k.frame(c, title, path)
 	if err != nil {
 		return err
@@ -156,7 +164,7 @@ func (k *Console) listView(c *fiber.Ctx, path string) (listView, order.Filter, e
 	if err != nil {
 		return listView{}, order.Filter{}, err
 	}
-	v := listView{Path: path, Query: c.Query("q"), Tenant: c.Query("tenant"), Product: c.Query("product"), Houses: all, Page: web.PageNumber(c), Empty: "console.list.empty"}
+	v := listView{Path: path, Query: c.Query("q"), Tenant: c.Query("tenant"), Product: c.Query("product"), Houses: all, Page: web.PageNumber(c), Empty: "empty"}
 	locale := web.PageOf(c).Locale()
 	for _, h := range all {
 		if v.Tenant != "" && h.Slug != v.Tenant {
@@ -166,14 +174,15 @@ func (k *Console) listView(c *fiber.Ctx, path string) (listView, order.Filter, e
 			v.Products = append(v.Products, ui.Option{Value: p.Code, Label: h.Name + " · " + p.Name.In(locale)})
 		}
 	}
+	v.Claims = path == "/queue/review"
 	if path == "/orders" {
-		v.State = c.Query("state")
+		v.State, v.Empty = c.Query("state"), "fresh"
 		for _, s := range order.States() {
 			v.States = append(v.States, ui.Option{Value: string(s), Label: web.Printer(c).T("order.state." + string(s))})
 		}
 	}
 	if v.Query != "" || v.Tenant != "" || v.Product != "" || v.State != "" {
-		v.Empty = "console.list.none"
+		v.Empty = "none"
 	}
 	kept := url.Values{}
 	for name, value := range map[string]string{"q": v.Query, "tenant": v.Tenant, "product": v.Product, "state": v.State} {
@@ -203,7 +212,7 @@ func (k *Console) rows(c *fiber.Ctx, list []order.Order, all []house) ([]orderRo
 	out := make([]orderRow, 0, len(list))
 	for _, o := range list {
 		h := houseByID(all, o.Tenant)
-		r := orderRow{Order: o, House: h, Company: company(o), Item: o.Product, State: p.T("order.state." + string(o.State)), Tone: stateTone(o.State)}
+		r := orderRow{Order: o, House: h, Company: company(o), Item: o.Product, State: p.T("order.state." + string(o.State)), Tone: stateTone(o.State), Submitted: lately(o.SubmittedAt, now)}
 		if h.Tenant != nil {
 			if prod, ok := h.Tenant.Product(o.Product); ok {
 				r.Item = prod.Name.In(locale)

@@ -101,7 +101,7 @@ func listPage(f ui.ConsoleProps, v listView) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			templ_7745c5c3_Err = ui.Filter(ui.FilterProps{Action: v.Path, Query: v.Query, Hint: ui.T(ctx, "console.list.hint"), Reset: v.Path, Selects: v.selects(
-				ui.T(ctx, "console.col.tenant"), ui.T(ctx, "console.col.item"), ui.T(ctx, "console.col.state"))}).Render(ctx, templ_7745c5c3_Buffer)
+				ui.T(ctx, "console.col.tenant"), ui.T(ctx, "console.col.item"), ui.T(ctx, "console.col.state"), ui.T(ctx, "console.list.submitted"))}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -128,19 +128,11 @@ func listPage(f ui.ConsoleProps, v listView) templ.Component {
 				return nil
 			})
 			templ_7745c5c3_Err = ui.DataTable(ui.TableProps{
-				Label: f.Title,
-				Tools: true,
-				Columns: []ui.Column{
-					{Label: ui.T(ctx, "console.col.number")},
-					{Label: ui.T(ctx, "console.col.tenant")},
-					{Label: ui.T(ctx, "console.col.item")},
-					{Label: ui.T(ctx, "console.col.company"), Wide: true},
-					{Label: ui.T(ctx, "console.col.state")},
-					{Label: ui.T(ctx, "console.col.due")},
-					{Label: ui.T(ctx, "console.col.claimed")},
-				},
-				Rows:  v.table(),
-				Empty: ui.EmptyProps{Title: ui.T(ctx, v.Empty), Text: ui.T(ctx, v.Empty+"_text")},
+				Label:   f.Title,
+				Tools:   true,
+				Columns: v.columns(func(id string) string { return ui.T(ctx, id) }),
+				Rows:    v.table(),
+				Empty:   ui.EmptyProps{Title: ui.T(ctx, "console.list."+v.Empty), Text: ui.T(ctx, "console.list."+v.Empty+"_text")},
 			}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -165,14 +157,32 @@ func listPage(f ui.ConsoleProps, v listView) templ.Component {
 	})
 }
 
-func (v listView) selects(tenant, item, state string) []ui.FilterSelect {
+func (v listView) selects(tenant, item, state, submitted string) []ui.FilterSelect {
 	var houses []ui.Option
 	for _, h := range v.Houses {
 		houses = append(houses, ui.Option{Value: h.Slug, Label: h.Name})
 	}
 	out := []ui.FilterSelect{{Name: "tenant", Label: tenant, Value: v.Tenant, Options: houses}, {Name: "product", Label: item, Value: v.Product, Options: v.Products}}
 	if len(v.States) > 0 {
-		out = append(out, ui.FilterSelect{Name: "state", Label: state, Value: v.State, Options: v.States})
+		states := ui.FilterSelect{Name: "state", Label: state, Value: v.State, Options: v.States}
+		if v.Query == "" {
+			states.All = submitted
+		}
+		out = append(out, states)
+	}
+	return out
+}
+
+// columns of a desk say until when it has an order and who took it; those of all orders, where each stands and its amount.
+func (v listView) columns(t func(string) string) []ui.Column {
+	col := func(id string) ui.Column { return ui.Column{Label: t("console.col." + id)} }
+	out := []ui.Column{col("number"), col("tenant"), col("item"), {Label: t("console.col.company"), Wide: true}}
+	if len(v.States) > 0 {
+		return append(out, col("state"), ui.Column{Label: t("console.col.total"), Right: true}, col("submitted"))
+	}
+	out = append(out, col("submitted"), col("due"))
+	if v.Claims {
+		out = append(out, col("claimed"))
 	}
 	return out
 }
@@ -180,15 +190,15 @@ func (v listView) selects(tenant, item, state string) []ui.FilterSelect {
 func (v listView) table() []ui.Row {
 	var rows []ui.Row
 	for _, r := range v.Rows {
-		row := ui.Row{Href: r.Href, Cells: []ui.Cell{
-			{Text: r.Number, Mono: true}, {Body: mark(r.House)}, {Text: r.Item}, {Text: r.Company},
-			{Body: ui.Tag(r.Tone, r.State)}, {Text: "–"}, {Text: firstOf(r.Who, "–")},
-		}}
-		if r.Due != "" {
-			row.Cells[5] = ui.Cell{Body: ui.Due(r.DueTone, r.Due)}
+		submitted := ui.Cell{Text: r.Submitted}
+		row := ui.Row{Href: r.Href, Tone: lateOnly(r.DueTone), Cells: []ui.Cell{{Text: r.Number, Mono: true}, {Body: mark(r.House)}, {Text: r.Item}, {Text: r.Company}}}
+		if len(v.States) > 0 {
+			row.Cells = append(row.Cells, ui.Cell{Body: ui.Tag(r.Tone, r.State), Sub: r.Due}, ui.Cell{Text: ui.Money(r.TotalFen)}, submitted)
+		} else {
+			row.Cells = append(row.Cells, submitted, ui.Cell{Body: ui.Due(r.DueTone, r.Due)})
 		}
-		if r.DueTone == ui.Danger {
-			row.Tone = ui.Danger
+		if v.Claims {
+			row.Cells = append(row.Cells, ui.Cell{Text: firstOf(r.Who, "–")})
 		}
 		rows = append(rows, row)
 	}

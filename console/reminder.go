@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"certsaas/core/account"
 	"certsaas/core/authz"
 	"certsaas/core/clock"
+	"certsaas/core/db"
 	"certsaas/core/fault"
 	"certsaas/core/i18n"
 	"certsaas/core/identifier"
@@ -53,11 +55,12 @@ type remindersView struct {
 }
 
 type taskRow struct {
-	House house
-	Kind  string
-	At    string
-	Href  string
-	Done  string
+	House   house
+	Company string
+	Kind    string
+	At      string
+	Href    string
+	Done    string
 }
 
 func (k *Console) reminders(c *fiber.Ctx) error {
@@ -79,13 +82,17 @@ func (k *Console) reminders(c *fiber.Ctx) error {
 	if err := k.coming(c, p, &v); err != nil {
 		return err
 	}
-	tasks, err := k.Reminders.Tasks(c.UserContext(), 100)
+	tasks, err := k.Reminders.Tasks(c.UserContext(), shownTasks)
 	if err != nil {
 		return err
 	}
 	for _, t := range tasks {
 		h := houseByID(all, t.Tenant)
-		v.Tasks = append(v.Tasks, taskRow{House: h, Kind: p.T("remind.kind_" + t.Kind), At: ui.DateTime(t.CreatedAt),
+		company, err := k.certified(c.UserContext(), t.Tenant, t.Certificate)
+		if err != nil {
+			return err
+		}
+		v.Tasks = append(v.Tasks, taskRow{House: h, Company: company, Kind: p.T("remind.kind_" + t.Kind), At: ui.DateTime(t.CreatedAt),
 			Href: toldPath(h.Slug, t.Certificate), Done: "/reminders/tasks/" + h.Slug + "/" + t.ID.String()})
 	}
 	list, err := k.Reminders.Endings(c.UserContext(), tenantID, pageSize+1, (v.Page-1)*pageSize)
@@ -102,6 +109,25 @@ func (k *Console) reminders(c *fiber.Ctx) error {
 		return err
 	}
 	return web.Render(c, fiber.StatusOK, remindersPage(f, v))
+}
+
+// shownTasks is how much work for people the page lists.
+const shownTasks = 50
+
+// certified is whose certificate it is, as the certificate says; a person is masked.
+func (k *Console) certified(ctx context.Context, tenantID, certificate uuid.UUID) (name string, err error) {
+	err = k.inTenant(ctx, tenantID, func(ctx context.Context, tx *db.Tx) error {
+		x, err := k.Issuance.Certificate(ctx, tx, certificate)
+		if err != nil || x == nil {
+			return err
+		}
+		s := x.Certificate.X509().Subject
+		if name = strings.Join(s.Organization, " "); name == "" {
+			name = identifier.MaskName(s.CommonName)
+		}
+		return nil
+	})
+	return name, err
 }
 
 // coming fills in the forecast.
@@ -192,7 +218,7 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 		next = p.T("remind.next_on", "Day", t.Next.On.String(), "Offset", offsetWord(p, t.Next.Offset))
 	}
 	v.Facts = []ui.Datum{
-		{Label: p.T("remind.company"), Value: t.Company}, {Label: p.T("remind.product"), Value: product}, {Label: p.T("remind.ends"), Value: ui.Date(t.NotAfter)},
+		{Label: p.T("remind.product"), Value: product}, {Label: p.T("remind.ends"), Value: ui.Date(t.NotAfter)},
 		{Label: p.T("remind.next"), Value: next}, {Label: p.T("remind.renewal"), Body: ui.Tag(toneOf(t.Renewal), p.T("remind.renewal_"+t.Renewal))},
 	}
 	if t.OrderID != uuid.Nil {
@@ -217,7 +243,9 @@ func (k *Console) toldView(c *fiber.Ctx) (ui.ConsoleProps, toldView, error) {
 	if v.Change, err = k.change(c.UserContext(), p, of.ID(), id); err != nil {
 		return ui.ConsoleProps{}, toldView{}, err
 	}
-	f, err := k.frame(c, p.T("remind.told"), "/reminders")
+	f, err := k.frame(c, t.Company, "/reminders")
+	f.Crumbs = []ui.Link{{Label: p.T("console.nav.reminders"), Href: "/reminders"}}
+	f.Actions = mark(houseOf(of, p.Locale()))
 	return f, v, err
 }
 

@@ -2,11 +2,13 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"certsaas/core/authz"
+	"certsaas/core/fault"
 	"certsaas/core/i18n"
 	"certsaas/core/identifier"
 	"certsaas/core/web/ui"
@@ -42,8 +44,23 @@ func (k *Console) askContact(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return k.Reminders.AskByPaper(c.UserContext(), tenantID, id, c.FormValue("new_mobile"), c.FormValue("change_reason"), paper)
+		err = k.Reminders.AskByPaper(c.UserContext(), tenantID, id, c.FormValue("new_mobile"), c.FormValue("change_reason"), paper)
+		return renamed(err, map[string]string{"mobile": "new_mobile", "reason": "change_reason"})
 	})
+}
+
+// renamed is an error whose fields bear the names they have on a page with several forms.
+func renamed(err error, names map[string]string) error {
+	f := fault.From(err)
+	if f == nil {
+		return err
+	}
+	out := *f
+	out.Fields = slices.Clone(f.Fields)
+	for i, x := range out.Fields {
+		out.Fields[i].Name = firstOf(names[x.Name], x.Name)
+	}
+	return &out
 }
 
 func (k *Console) agreeContact(c *fiber.Ctx) error {

@@ -25,6 +25,12 @@ func TestContactChangedByPaper(t *testing.T) {
 	}
 	bad := one.upload(path+"/contact", typed(), []byte("no picture"), 422)
 	must(t, strings.Contains(bad.text("main"), "请上传盖章说明") && bad.Find(`[name=new_mobile]`).AttrOr("value", "") == "13800138555", "what was typed is lost: %s", bad.text("form#change"))
+	for field, value := range map[string]string{"new_mobile": "123", "change_reason": ""} { // said at the form's own field: the page has others like it
+		wrong := typed()
+		wrong[field] = value
+		again := one.upload(path+"/contact", wrong, materialtest.Page{Seal: true}.JPEG(t), 422)
+		must(t, again.Find(`.summary a[href="#f-`+field+`"]`).Length() == 1 && again.Find(`details[open] #f-`+field).Length() == 1, "%s: %s", field, again.text(".summary"))
+	}
 	one.upload(path+"/contact", typed(), materialtest.Page{Seal: true}.JPEG(t), 303)
 	p = one.get(path, 200)
 	must(t, strings.Contains(p.text("main"), "138****8555") && !strings.Contains(p.body, "13800138555") && p.Find("form#agree").Length() == 0, "who filed it: %s", p.text("main"))

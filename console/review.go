@@ -44,6 +44,8 @@ type reviewView struct {
 	DueTone     ui.Tone
 	Due         string
 	Next, Prev  string // the neighbours in the queue
+	Place       int    // where in the queue this order stands, from 1; 0 when somebody else holds it
+	Queue       string // how many there are
 	CanReveal   bool
 	typedReject map[string]string // what was typed before an error
 }
@@ -76,28 +78,32 @@ func (k *Console) renderReview(c *fiber.Ctx, status int, v *reviewView) error {
 	return web.Render(c, status, reviewPage(f, v))
 }
 
-// neighbours are the orders of the queue around this one that nobody else holds.
-func (k *Console) neighbours(ctx context.Context, d *dossier) (next, prev string, err error) {
+// neighbours finds the orders of the queue around this one that nobody else holds; from an order that somebody else holds the
+// way leads to the first.
+func (k *Console) neighbours(ctx context.Context, v *reviewView) (err error) {
 	list, err := k.reviewQueue(ctx)
 	if err != nil {
-		return "", "", err
+		return err
 	}
-	i := slices.IndexFunc(list, func(o order.Order) bool { return o.ID == d.ID })
-	if i < 0 {
-		return "", "", nil
+	i := slices.IndexFunc(list, func(o order.Order) bool { return o.ID == v.ID })
+	if v.Place, v.Queue = i+1, strconv.Itoa(len(list)); len(list) >= lookahead {
+		v.Queue += "+"
 	}
 	if i+1 < len(list) {
-		next, err = k.pathOf(ctx, list[i+1], "/review")
+		v.Next, err = k.pathOf(ctx, list[i+1], "/review")
 	}
 	if i > 0 && err == nil {
-		prev, err = k.pathOf(ctx, list[i-1], "/review")
+		v.Prev, err = k.pathOf(ctx, list[i-1], "/review")
 	}
-	return next, prev, err
+	return err
 }
+
+// lookahead is how far into the queue a desk sees.
+const lookahead = 100
 
 // reviewQueue is the most urgent orders in review that nobody else holds.
 func (k *Console) reviewQueue(ctx context.Context) ([]order.Order, error) {
-	list, _, err := k.Orders.Queue(ctx, order.Filter{States: []order.State{order.InReview}, Oldest: true, Limit: 100})
+	list, _, err := k.Orders.Queue(ctx, order.Filter{States: []order.State{order.InReview}, Oldest: true, Limit: lookahead})
 	me, now := authz.From(ctx).ID, k.Clock.Now()
 	return slices.DeleteFunc(list, func(o order.Order) bool { return order.Claimed(o, now) && o.ClaimedBy != me }), err
 }

@@ -35,7 +35,10 @@ func TestReview(t *testing.T) {
 	}
 	taken := other.get(first.path("/review"), 200)
 	must(t, strings.Contains(taken.text(".banner"), "演示审核员"), "no word of who holds it: %q", taken.text(".banner"))
-	must(t, taken.Find(`[name=decision]`).Length() == 0, "somebody else's order can be decided")
+	must(t, taken.Find(`[name=decision], [name=check]`).Length() == 0, "somebody else's order can be decided")
+	must(t, taken.Find(`[data-key="J"]`).AttrOr("href", "") == second.path("/review"), "no way on from somebody else's order")
+	must(t, strings.Contains(desk.text("#verdict"), "第 1 单，共 2 单"), "the place in the queue: %s", desk.text("#verdict"))
+	must(t, desk.Find(`[data-key="K"][disabled]`).Length() == 1, "the buttons of the foot move")
 
 	v := checks(desk)
 	v.Set("decision", "approve")
@@ -113,4 +116,19 @@ func TestReveal(t *testing.T) {
 	pro := r.login(t, "producer")
 	pro.get("/", 200)
 	pro.post(x.path("/reveal/mobile"), url.Values{"why": {"contact"}}, 403)
+}
+
+// Orders that share something stand on the desk once each, with everything they share.
+func TestTwinsOnTheDesk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	same := form.Answers{"org_name": "演示汽车销售（深圳）有限公司", "dealer_code": "3234567890"}
+	x := r.inReview(t, "byd", 0, same)
+	y := r.inReview(t, "byd", 0, form.Answers{"org_name": same["org_name"], "dealer_code": same["dealer_code"], "mobile": "13900139000"})
+	desk := r.login(t, "reviewer").get(x.path("/review"), 200)
+	line := desk.Find(`.twins li:has(a[href="` + y.path("") + `"])`)
+	must(t, line.Length() == 1, "%d lines for one order: %s", line.Length(), desk.text(".twins"))
+	for _, want := range []string{"同一企业", "营业执照图片", "待审核"} {
+		must(t, strings.Contains(line.Text(), want), "no %q in %q", want, line.Text())
+	}
 }

@@ -41,22 +41,20 @@ func (k *Console) reviewView(c *fiber.Ctx, d *dossier, typed review.Verdict) (*r
 	case err != nil:
 		return nil, err
 	}
-	var matches []twin
 	err = k.inTenant(ctx, d.Tenant, func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		if v.Letter, err = k.Letters.Comparison(ctx, tx, d.ID); err != nil {
 			return err
 		}
-		matches, err = k.samePictures(ctx, tx, c, d)
+		v.Twins, err = k.samePictures(ctx, tx, d, p)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if v.Twins, err = k.twins(c, d); err != nil {
+	if err = k.twins(c, v); err != nil {
 		return nil, err
 	}
-	v.Twins = append(v.Twins, matches...)
 	for _, ch := range d.Item.Review.Checklist {
 		if ch.When.Holds(d.Answers, d.Facts, true) {
 			v.Checklist = append(v.Checklist, ch)
@@ -69,8 +67,7 @@ func (k *Console) reviewView(c *fiber.Ctx, d *dossier, typed review.Verdict) (*r
 	v.SecondLook = len(d.Rounds) > 0
 	v.Whole = c.Query("all") != "" || c.FormValue("all") != ""
 	k.lay(c, v)
-	v.Next, v.Prev, err = k.neighbours(ctx, d)
-	return v, err
+	return v, k.neighbours(ctx, v)
 }
 
 // lay puts documents and data on the desk, in the form's order; on a second look only what changed and what was refused.

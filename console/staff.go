@@ -61,6 +61,8 @@ type personView struct {
 	staff.Person
 	New bool
 	Me  bool // the reader himself: he cannot lock himself out
+
+	Trail string // where the audit trail says what he did; "" for who may not read it
 }
 
 // has tells whether a role is ticked.
@@ -82,6 +84,9 @@ func (k *Console) renderPerson(c *fiber.Ctx, v personView, problem error) error 
 	title := p.T("console.staff.new")
 	if !v.New {
 		title = v.Name
+		if k.may(c.UserContext(), authz.AuditView) {
+			v.Trail = "/audit?actor=" + escape(v.Name)
+		}
 	}
 	f, err := k.frame(c, title, "/staff")
 	if err != nil {

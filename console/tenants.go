@@ -10,6 +10,7 @@ import (
 
 	"certsaas/core/authz"
 	"certsaas/core/fault"
+	"certsaas/core/i18n"
 	"certsaas/core/tenant"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
@@ -96,9 +97,9 @@ func (k *Console) showTenant(c *fiber.Ctx) error {
 			portal = k.Site(t)
 		}
 		v.Summary = []ui.Datum{
-			{Label: p.T("console.col.tenant"), Body: mark(houseOf(t, locale))}, {Label: p.T("console.tenant.full"), Value: t.Names().Full.In(locale)},
+			{Label: p.T("console.tenant.slug"), Value: s.Slug, Mono: true}, {Label: p.T("console.tenant.full"), Value: t.Names().Full.In(locale)},
 			{Label: p.T("console.tenant.platform"), Value: t.Names().Platform.In(locale)}, {Label: p.T("console.tenant.portal"), Value: portal, Copy: portal != ""},
-			{Label: p.T("console.tenant.languages"), Value: strings.Join(t.Languages(), ", ")},
+			{Label: p.T("console.tenant.languages"), Value: languages(p, t.Languages())},
 		}
 		for _, x := range t.Products() {
 			v.Products = append(v.Products, ui.Row{Cells: []ui.Cell{{Text: x.Code, Mono: true}, {Text: x.Name.In(locale), Sub: "/s/" + x.Slug}, {Text: p.T("console.service." + x.Service)}, {Text: p.T("console.fulfilment." + x.Fulfilment)}}})
@@ -121,15 +122,37 @@ func (k *Console) showTenant(c *fiber.Ctx) error {
 			state = ui.Tag(ui.Plain, p.T("console.tenant.past"))
 		}
 		v.Releases = append(v.Releases, ui.Row{Href: "/tenants/" + s.Slug + "/releases/" + strconv.Itoa(r.Number), Cells: []ui.Cell{
-			{Text: strconv.Itoa(r.Number)}, {Body: state}, {Text: ui.DateTime(r.CreatedAt)}, {Text: by(who, r.CreatedBy)}, {Text: dateTime(r.Published)},
+			{Text: strconv.Itoa(r.Number)}, {Body: state}, {Text: ui.DateTime(r.CreatedAt)}, {Text: by(who, r.CreatedBy)}, {Text: firstOf(dateTime(r.Published), "–")},
 		}})
 	}
-	f, err := k.frame(c, s.Slug, "/tenants")
+	f, err := k.frame(c, k.houseName(c, s), "/tenants")
 	if err != nil {
 		return err
 	}
 	f.Crumbs = []ui.Link{{Label: p.T("console.nav.tenants"), Href: "/tenants"}}
+	if k.Reminders != nil && len(v.Summary) > 0 {
+		f.Actions = ui.Button(ui.ButtonProps{Label: p.T("remind.contacts"), Href: "/tenants/" + s.Slug + "/contacts"})
+	}
 	return web.Render(c, fiber.StatusOK, tenantPage(f, v))
+}
+
+// languages are a portal's languages by their own names.
+func languages(p i18n.Printer, codes []string) string {
+	names := map[string]string{"zh-CN": "中文", "en": "English"}
+	var out []string
+	for _, l := range codes {
+		out = append(out, firstOf(names[l], l))
+	}
+	return strings.Join(out, p.T("console.list.comma"))
+}
+
+// houseName is what people call a tenant; one that was never published has its slug alone.
+func (k *Console) houseName(c *fiber.Ctx, s tenant.Summary) string {
+	t, err := k.Tenants.ByID(c.UserContext(), s.ID)
+	if err != nil {
+		return s.Slug
+	}
+	return t.Names().Short.In(web.PageOf(c).Locale())
 }
 
 // by is who made a release: a person by name, a component as it is called.
@@ -144,10 +167,11 @@ func by(who names, s string) string {
 // releaseView is one release to be read: its files, and what it changes.
 type releaseView struct {
 	tenant.Stored
-	Slug       string
+	Slug, Name string
 	Files      []releaseFile
 	Changes    []tenant.Delta // against the published one
-	Published  bool
+	Published  bool           // some time
+	Live       bool           // it is the one in force
 	MayPublish bool
 	Preview    *previewView // of its reminders, while it waits
 }
@@ -176,7 +200,7 @@ func (k *Console) showRelease(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	v := releaseView{Stored: r, Slug: s.Slug, Published: r.Published != nil}
+	v := releaseView{Stored: r, Slug: s.Slug, Published: r.Published != nil, Live: number == s.Published}
 	for name, text := range r.Definition.Files {
 		v.Files = append(v.Files, releaseFile{name, text})
 	}
@@ -194,6 +218,7 @@ func (k *Console) showRelease(c *fiber.Ctx) error {
 		}
 		v.MayPublish = k.may(c.UserContext(), authz.TenantPublish)
 	}
+	v.Name = k.houseName(c, s)
 	return k.renderRelease(c, v)
 }
 
@@ -203,7 +228,7 @@ func (k *Console) renderRelease(c *fiber.Ctx, v releaseView) error {
 	if err != nil {
 		return err
 	}
-	f.Crumbs = []ui.Link{{Label: p.T("console.nav.tenants"), Href: "/tenants"}, {Label: v.Slug, Href: "/tenants/" + v.Slug}}
+	f.Crumbs = []ui.Link{{Label: p.T("console.nav.tenants"), Href: "/tenants"}, {Label: v.Name, Href: "/tenants/" + v.Slug}}
 	return web.Render(c, fiber.StatusOK, releasePage(f, v))
 }
 

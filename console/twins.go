@@ -2,25 +2,39 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"certsaas/core/db"
+	"certsaas/core/i18n"
 	"certsaas/core/order"
 	"certsaas/core/web"
 	"certsaas/core/web/ui"
 )
 
-// twin is another order with the same company, dealer number, key or picture.
+// twin is another order that shares something with this one: company, dealer number, key or pictures.
 type twin struct {
-	Why, Number, Href, State string
-	Tone                     ui.Tone
+	Number, Href, State string // State is "" where only a picture was met and nobody looked
+	Tone                ui.Tone
+	Whys                []string
 }
 
-// twins finds orders of the tenant that share company, code, dealer number or key with this one.
-func (k *Console) twins(c *fiber.Ctx, d *dossier) ([]twin, error) {
-	var out []twin
+// alike adds what another order shares to its line, or begins a line.
+func alike(list []twin, t twin) []twin {
+	i := slices.IndexFunc(list, func(x twin) bool { return x.Href == t.Href })
+	if i < 0 {
+		return append(list, t)
+	}
+	list[i].Whys = append(list[i].Whys, t.Whys...)
+	list[i].State, list[i].Tone = firstOf(list[i].State, t.State), t.Tone
+	return list
+}
+
+// twins adds the orders of the tenant that share company, code, dealer number or key with this one.
+func (k *Console) twins(c *fiber.Ctx, v *reviewView) error {
+	d, p := v.dossier, web.Printer(c)
 	dealer := order.Filter{Dealer: d.Answers["dealer_code"]}
 	looks := []struct {
 		why  string
@@ -41,32 +55,33 @@ func (k *Console) twins(c *fiber.Ctx, d *dossier) ([]twin, error) {
 		l.f.Tenant, l.f.Limit = d.Tenant, 6
 		list, _, err := k.Orders.Queue(c.UserContext(), l.f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, o := range list {
 			if o.ID == d.ID || o.State == order.Draft || (l.keep != nil && !l.keep(o)) {
 				continue
 			}
-			out = append(out, twin{Why: "console.twin." + l.why, Number: o.Number, Href: orderPath(d.House.Slug, o.ID, ""),
-				State: web.Printer(c).T("order.state." + string(o.State)), Tone: stateTone(o.State)})
+			v.Twins = alike(v.Twins, twin{Number: o.Number, Href: orderPath(d.House.Slug, o.ID, ""), State: p.T("order.state." + string(o.State)), Tone: stateTone(o.State),
+				Whys: []string{p.T("console.twin." + l.why)}})
 		}
 	}
-	return out, nil
+	return nil
 }
 
-// twinsShown is how many orders with the same picture a desk lists.
+// twinsShown is how many meetings with the same picture a desk lists.
 const twinsShown = 12
 
 // samePictures finds this order's pictures in other orders, or at another field of its own.
-func (k *Console) samePictures(ctx context.Context, tx *db.Tx, c *fiber.Ctx, d *dossier) ([]twin, error) {
+func (k *Console) samePictures(ctx context.Context, tx *db.Tx, d *dossier, p i18n.Printer) ([]twin, error) {
 	var out []twin
+	n := 0
 	for _, f := range d.Files {
 		found, err := k.Materials.Same(ctx, tx, f)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range found {
-			if len(out) == twinsShown {
+			if n++; n > twinsShown {
 				return out, nil
 			}
 			id := "console.twin.similar"
@@ -74,7 +89,7 @@ func (k *Console) samePictures(ctx context.Context, tx *db.Tx, c *fiber.Ctx, d *
 				id = "console.twin.picture"
 			}
 			fd, _ := d.Item.Form.Field(f.Field)
-			out = append(out, twin{Why: id, Number: m.Number, Href: orderPath(d.House.Slug, m.Order, ""), State: fd.Label.In(d.Locale), Tone: ui.Warn})
+			out = alike(out, twin{Number: m.Number, Href: orderPath(d.House.Slug, m.Order, ""), Tone: ui.Warn, Whys: []string{p.T(id, "Field", fd.Label.In(d.Locale))}})
 		}
 	}
 	return out, nil

@@ -192,16 +192,15 @@ func noticeRows(list []payment.Notice, all []house, t func(string, ...any) strin
 	return rows
 }
 
-// span is a duration without the parts that are nothing: 1h, 5m, 20s.
-func span(d time.Duration) string {
-	text := d.String()
-	if d%time.Minute == 0 {
-		text = strings.TrimSuffix(text, "0s")
+// span is how often a job runs, in the largest unit that divides it: 1 小时, 5 分钟, 20 秒.
+func span(d time.Duration, t func(string, ...any) string) string {
+	switch {
+	case d%time.Hour == 0:
+		return t("console.when.hours", "Count", int(d/time.Hour))
+	case d%time.Minute == 0:
+		return t("console.when.minutes", "Count", int(d/time.Minute))
 	}
-	if d%time.Hour == 0 {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return t("console.when.seconds", "Count", int(d/time.Second))
 }
 
 func jobRow(j scheduler.Health, t func(string, ...any) string) ui.Row {
@@ -223,7 +222,7 @@ func jobRow(j scheduler.Health, t func(string, ...any) string) ui.Row {
 		}
 	}
 	sort.Strings(did)
-	row.Cells = []ui.Cell{{Text: t("console.job." + j.Name), Sub: j.Name + " · " + t("console.health.every", "Every", span(j.Every))}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
+	row.Cells = []ui.Cell{{Text: t("console.job." + j.Name), Sub: j.Name + " · " + t("console.health.every", "Every", span(j.Every, t))}, {Body: state}, {Text: dateTime(j.LastStart)}, {Text: dateTime(j.LastSuccess)}, {Text: next},
 		{Text: strings.Join(did, ", "), Sub: j.LastError}}
 	return row
 }

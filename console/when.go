@@ -49,6 +49,18 @@ func (k *Console) dueIn(p i18n.Printer, due, now time.Time) (ui.Tone, string) {
 	return ui.Warn, p.T("console.when.today", "Age", ago(p, left))
 }
 
+// lately is an instant in a list: without its year while that is this year's.
+func lately(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	at := t.In(ui.Shanghai)
+	if at.Year() == now.In(ui.Shanghai).Year() {
+		return at.Format("01-02 15:04")
+	}
+	return ui.DateTime(at)
+}
+
 // dateTime is an instant on paper; "" for none.
 func dateTime(t *time.Time) string {
 	if t == nil {

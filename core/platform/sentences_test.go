@@ -17,7 +17,7 @@ import (
 var built = []string{
 	"account.code_text_", "after.item.", "after.key.", "after.key.code.", "after.key.work.", "after.next.", "after.pay.help.", "after.pay.scan_",
 	"after.ship.", "after.tab.", "after.who.", "console.actor.", "console.cert.", "console.channel.", "console.col.", "console.desk.",
-	"console.fulfilment.", "console.invoice.none", "console.job.", "console.key.", "console.list.empty", "console.list.none", "console.order.work_",
+	"console.fulfilment.", "console.invoice.none", "console.job.", "console.key.", "console.list.", "console.order.work_",
 	"console.paper.none", "console.producer.", "console.producer.step_", "console.reveal.", "console.role.", "console.service.", "console.ship.",
 	"console.shipping.form_", "console.staff.act_", "console.staff.done_", "console.tenant.", "console.told.", "console.twin.", "console.worry.", "delivery.carrier.",
 	"demopay.", "demopay.channel_", "form.", "form.code.", "guide.contact.", "guide.flow.", "guide.freight.", "guide.invoice.default.",

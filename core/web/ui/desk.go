@@ -41,7 +41,7 @@ type TableProps struct {
 type FilterProps struct {
 	Action  string
 	Query   string // value of q
-	Hint    string // placeholder of q: "订单号、企业名称、SN"
+	Hint    string // placeholder of q: "订单号、企业名称、SN"; "" leaves q out
 	Selects []FilterSelect
 	Hidden  []Pair // kept values: tab, sort
 	Reset   string // URL without filters
@@ -51,6 +51,7 @@ type FilterProps struct {
 type FilterSelect struct {
 	Name, Label, Value string
 	Options            []Option
+	All                string // the choice that does not narrow; "" says 全部
 }
 
 // Doc is one document on the review desk.
