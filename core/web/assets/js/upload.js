@@ -4,13 +4,16 @@
 (() => {
   const { ask, fragment, goes, problem, onFragment, start, all } = window.kit;
 
-  // swap puts the server's tile in the place of the old one.
+  // swap puts the server's tile in the place of the old one; a focus in the
+  // old one goes to the same thing in the new one.
   const swap = (tile, html) => {
     const part = fragment(html), fresh = part.querySelector(".upload");
     if (!fresh) return;
     fresh.classList.toggle("has-error", tile.classList.contains("has-error")); // the change below mends it
+    const at = document.activeElement, held = tile.contains(at);
     tile.replaceWith(part);
     start(fresh.parentElement);
+    if (held) ((at.matches("[data-phone]") && fresh.querySelector("[data-phone]")) || fresh.querySelector('input[type="file"]'))?.focus({ preventScroll: true });
     const hidden = fresh.querySelector('input[type="hidden"]');
     hidden?.dispatchEvent(new Event("change", { bubbles: true }));
   };
@@ -92,14 +95,15 @@
     const phone = tile.querySelector("[data-phone]");
     phone?.addEventListener("click", async (e) => {
       e.preventDefault();
-      phone.disabled = true;
+      if (phone.ariaBusy === "true") return; // not disabled: that would drop the focus
+      phone.ariaBusy = "true";
       try {
         const res = await ask(phone.formAction, { method: "POST" });
         if (goes(res)) return;
         if (res.ok) { swap(tile, await res.text()); return; }
         fail(tile, (await problem(res)).title || tile.dataset.msgFail);
       } catch { fail(tile, tile.dataset.msgFail); }
-      phone.disabled = false;
+      phone.ariaBusy = "false";
     });
 
     const panel = tile.querySelector("[data-tile-poll]");
