@@ -96,7 +96,7 @@ func (k *Console) dossierOf(c *fiber.Ctx, h house, id uuid.UUID) (*dossier, erro
 // stored is the environment in which stored answers are checked once more: what came from elsewhere is taken as stored.
 func (k *Console) stored(d *dossier) form.Env {
 	from := map[string]string{}
-	for _, fd := range d.Item.Form.Fields() {
+	for fd := range d.Item.Form.Fields() {
 		for _, src := range fd.Sources() {
 			from[src] = d.Answers[fd.Key]
 		}

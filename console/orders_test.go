@@ -105,7 +105,7 @@ func (r *rig) upload(t *testing.T, x placed, p tenant.Product) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fd := range p.Form.Fields() {
+	for fd := range p.Form.Fields() {
 		if !fd.IsFile() || !p.Form.Visible(o.Answers, nil)[fd.Key] || (o.State == order.Rejected && fd.Type != form.Letter) {
 			continue
 		}

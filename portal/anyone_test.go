@@ -85,7 +85,7 @@ func (k *walker) walk(seed int) order.Order {
 	for key, v := range k.choose {
 		k.answers[key] = v
 	}
-	for _, fd := range k.item.Form.Fields() { // branches that the choices opened
+	for fd := range k.item.Form.Fields() { // branches that the choices opened
 		if k.answers[fd.Key] == "" && !fd.IsFile() {
 			one := questions.Form{Groups: []questions.Group{{Fields: []questions.Field{{Key: fd.Key, Type: fd.Type, Options: fd.Options, Validator: fd.Validator, Sample: fd.Sample, Min: fd.Min}}}}}
 			k.answers[fd.Key] = one.Sample(seed, env)[fd.Key]
@@ -119,13 +119,13 @@ func (k *walker) fill(p page) page {
 	step := p.Path[strings.LastIndex(p.Path, "/")+1:]
 	typed, files := map[string]string{}, map[string]file{}
 	part := k.item.Form.Steps(step)
-	for _, fd := range part.Fields() {
+	for fd := range part.Fields() {
 		if !fd.IsFile() && !fd.ReadOnly {
 			typed[fd.Key] = k.answers[fd.Key]
 		}
 	}
 	p = k.b.submit(p, form, "refresh", typed)
-	for _, fd := range part.Fields() {
+	for fd := range part.Fields() {
 		if !fd.IsFile() || !p.shown(fd.Key) {
 			continue
 		}

@@ -160,7 +160,7 @@ func atHand(t *tenant.Tenant, item tenant.Product, say i18n.Printer) []string {
 	var out []string
 	first := item.Form.Initial(form.Env{})
 	shown := item.Form.Visible(first, nil)
-	for _, fd := range item.FormAt("order").Fields() {
+	for fd := range item.FormAt("order").Fields() {
 		if fd.Type == form.Image && shown[fd.Key] {
 			out = append(out, fd.Label.In(say.Locale()))
 		}

@@ -3,7 +3,6 @@ package portal
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -52,7 +51,7 @@ func (p *Portal) sheet(w placed, step string, say i18n.Printer) *sheet {
 
 // stored answers where a field comes from once the order exists: what was filled in when it was opened stays.
 func stored(w placed, path string) string {
-	for _, fd := range w.Item.Form.Fields() {
+	for fd := range w.Item.Form.Fields() {
 		if fd.Source == path && w.Answers[fd.Key] != "" {
 			return w.Answers[fd.Key]
 		}
@@ -283,7 +282,7 @@ func (s *sheet) carried() map[string]string {
 // mirrors are fields that start as copies of others on the same page: [["invoice_title",["org_name"]], …] as JSON.
 func (s *sheet) mirrors() string {
 	var pairs [][2]any
-	for _, fd := range s.part.Fields() {
+	for fd := range s.part.Fields() {
 		var from []string
 		for _, path := range fd.Sources() {
 			key, ok := strings.CutPrefix(path, "answers.")
@@ -316,7 +315,7 @@ func (s *sheet) facts() string {
 
 // hasFiles tells whether the page's form carries pictures when there are no scripts.
 func (s *sheet) hasFiles() bool {
-	return slices.ContainsFunc(s.part.Fields(), func(fd form.Field) bool { return fd.IsFile() })
+	return s.part.Has(func(fd form.Field) bool { return fd.IsFile() })
 }
 
 // megabytes is a limit as people say it: 2, 1.5.

@@ -33,7 +33,7 @@ func (p *Portal) takeFiles(c *fiber.Ctx, f *filling, res *form.Result) (refused 
 		return refused, nil // not a form with files
 	}
 	came := false
-	for _, fd := range f.w.Item.Form.Steps(f.step.ID).Fields() {
+	for fd := range f.w.Item.Form.Steps(f.step.ID).Fields() {
 		heads := body.File[fd.Key+fileSuffix]
 		if !fd.IsFile() || len(heads) == 0 || heads[0].Size == 0 && heads[0].Filename == "" {
 			continue

@@ -215,7 +215,7 @@ func firstStep(w placed) string {
 
 func anyOpen(w placed, step string) bool {
 	open := w.Open(w.Item)
-	return slices.ContainsFunc(w.Item.Form.Steps(step).Fields(), func(fd form.Field) bool { return open[fd.Key] })
+	return w.Item.Form.Steps(step).Has(func(fd form.Field) bool { return open[fd.Key] })
 }
 
 // store saves the typed answers of the step and refreshes what the page knows.
@@ -233,7 +233,7 @@ func (p *Portal) store(c *fiber.Ctx, f *filling, answers form.Answers) (form.Res
 func typed(c *fiber.Ctx, w placed, step, pressed string) form.Answers {
 	part := w.Item.Form.Steps(step)
 	out := form.Answers{}
-	for _, fd := range part.Fields() {
+	for fd := range part.Fields() {
 		if !fd.IsFile() && !fd.ReadOnly {
 			out[fd.Key] = c.FormValue(fd.Key)
 		}
@@ -247,7 +247,7 @@ func typed(c *fiber.Ctx, w placed, step, pressed string) form.Answers {
 		known = form.Answers{}
 	}
 	maps.Copy(known, out)
-	for _, fd := range part.Fields() {
+	for fd := range part.Fields() {
 		if out[fd.Key] == "" && w.Answers[fd.Key] == "" && fd.Source != "" && !fd.IsFile() && !fd.ReadOnly {
 			one := form.Form{Groups: []form.Group{{Fields: []form.Field{fd}}}}
 			delete(known, fd.Key)
@@ -275,8 +275,8 @@ func (s *sheet) hear(res form.Result, say i18n.Printer) {
 // inOrder sorts errors as the page goes, those of the whole form first.
 func (s *sheet) inOrder(errs ui.Errors) ui.Errors {
 	at := map[string]int{}
-	for i, fd := range s.part.Fields() {
-		at[fd.Key] = i + 1
+	for fd := range s.part.Fields() {
+		at[fd.Key] = len(at) + 1
 	}
 	slices.SortStableFunc(errs, func(a, b ui.FieldError) int { return at[a.Name] - at[b.Name] })
 	return errs

@@ -31,7 +31,7 @@ func (s *sheet) form(fd form.Field) (tenant.Letter, bool) {
 
 // withLetter makes the sheet draw the letter beside the tile that takes its scan.
 func (p *Portal) withLetter(c *fiber.Ctx, f filling, s *sheet) {
-	if !slices.ContainsFunc(s.part.Fields(), func(fd form.Field) bool { return fd.Type == form.Letter }) {
+	if !s.part.Has(func(fd form.Field) bool { return fd.Type == form.Letter }) {
 		return
 	}
 	pre, err := p.Letters.Preview(c.UserContext(), f.w.Tenant, f.w.ID)

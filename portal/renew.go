@@ -304,7 +304,7 @@ func (p *Portal) promise(c *fiber.Ctx, r renewing, promises []form.Field) error 
 	for _, st := range r.w.Item.StepsAt("order") {
 		part := r.w.Item.Form.Steps(st.ID)
 		typed, any := form.Answers{}, false
-		for _, fd := range part.Fields() {
+		for fd := range part.Fields() {
 			typed[fd.Key] = r.w.Answers[fd.Key]
 		}
 		for _, fd := range promises {

@@ -220,7 +220,7 @@ func (p *Portal) prefill(c *fiber.Ctx, o order.Order, item tenant.Product, last 
 	for _, st := range item.StepsAt("order") {
 		answers := form.Answers{}
 		took := false
-		for _, fd := range item.Form.Steps(st.ID).Fields() {
+		for fd := range item.Form.Steps(st.ID).Fields() {
 			answers[fd.Key] = o.Answers[fd.Key]
 			v := last.Answers[fd.Key]
 			if v == "" || fd.IsFile() || fd.ReadOnly || slices.Contains([]form.Type{form.Checkbox, form.Quantity, form.Date}, fd.Type) || strings.HasPrefix(fd.Source, "cert.") || fd.Key == "key_serial" {

@@ -105,7 +105,7 @@ func (f Form) Prefill(a Answers, env Env) Answers {
 	for k, v := range a {
 		out[k] = v
 	}
-	for _, fd := range f.Fields() {
+	for fd := range f.Fields() {
 		if _, there := out[fd.Key]; there && !fd.ReadOnly {
 			continue
 		}

@@ -13,7 +13,7 @@ type Change struct {
 // resubmitted order shows only these.
 func (f Form) Diff(before, after Answers) []Change {
 	var out []Change
-	for _, fd := range f.Fields() {
+	for fd := range f.Fields() {
 		if before[fd.Key] != after[fd.Key] {
 			out = append(out, Change{Field: fd, Old: before[fd.Key], New: after[fd.Key]})
 		}
@@ -45,7 +45,7 @@ func (f Form) Editable(refused []string) map[string]bool {
 
 // anyAnswer tells whether one of the fields is answered by typing or choosing.
 func (f Form) anyAnswer(keys map[string]bool) bool {
-	for _, fd := range f.Fields() {
+	for fd := range f.Fields() {
 		if keys[fd.Key] && !fd.IsFile() {
 			return true
 		}

@@ -7,7 +7,11 @@
 // the database or which tenant it serves; files are named by their id only.
 package form
 
-import "certsaas/core/i18n"
+import (
+	"iter"
+
+	"certsaas/core/i18n"
+)
 
 // Type says how a field is asked and what its answer looks like.
 type Type string
@@ -125,13 +129,27 @@ func (f Form) Field(key string) (Field, bool) {
 	return Field{}, false
 }
 
-// Fields lists all fields in order.
-func (f Form) Fields() []Field {
-	var all []Field
-	for _, g := range f.Groups {
-		all = append(all, g.Fields...)
+// Fields are all fields in order.
+func (f Form) Fields() iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for _, g := range f.Groups {
+			for _, fd := range g.Fields {
+				if !yield(fd) {
+					return
+				}
+			}
+		}
 	}
-	return all
+}
+
+// Has tells whether there is a field of which is holds.
+func (f Form) Has(is func(Field) bool) bool {
+	for fd := range f.Fields() {
+		if is(fd) {
+			return true
+		}
+	}
+	return false
 }
 
 // Steps is the form restricted to the groups of the named steps.

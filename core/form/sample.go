@@ -110,7 +110,7 @@ type Flaw struct {
 func (f Form) Flaws(good Answers, env Env) []Flaw {
 	var out []Flaw
 	seen := f.Visible(good, env.Facts)
-	for _, fd := range f.Fields() {
+	for fd := range f.Fields() {
 		if !seen[fd.Key] || fd.ReadOnly {
 			continue
 		}

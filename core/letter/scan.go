@@ -184,7 +184,7 @@ func (s *Service) unchanged(ctx context.Context, tx *db.Tx, o order.Order, _ ten
 		return nil, err
 	}
 	var problems []fault.Field
-	for _, fd := range c.product.FormAt("order").Fields() {
+	for fd := range c.product.FormAt("order").Fields() {
 		file, err := uuid.Parse(o.Answers[fd.Key])
 		if fd.Type != form.Letter || err != nil {
 			continue

@@ -48,7 +48,7 @@ func (s *Service) complete(ctx context.Context, tx *db.Tx, o order.Order, p tena
 	part := p.FormAt("order")
 	visible := part.Visible(o.Answers, facts)
 	var problems []fault.Field
-	for _, fd := range part.Fields() {
+	for fd := range part.Fields() {
 		answer := o.Answers[fd.Key]
 		if !fd.IsFile() || !visible[fd.Key] || answer == "" {
 			continue

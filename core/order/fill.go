@@ -117,7 +117,7 @@ func OpenAt(o Order, st tenant.Step) bool {
 // when it was opened stays, since an order's data are its own.
 func source(o Order, p tenant.Product) func(string) string {
 	return func(path string) string {
-		for _, f := range p.Form.Fields() {
+		for f := range p.Form.Fields() {
 			if o.Answers[f.Key] != "" && slices.Contains(f.Sources(), path) {
 				return o.Answers[f.Key]
 			}
@@ -130,7 +130,7 @@ func source(o Order, p tenant.Product) func(string) string {
 // counts as emptied: browsers leave out boxes that are not ticked.
 func answersOf(o Order, part form.Form, typed form.Answers) form.Answers {
 	out := form.Answers{}
-	for _, f := range part.Fields() {
+	for f := range part.Fields() {
 		if f.IsFile() {
 			out[f.Key] = o.Answers[f.Key]
 			continue

@@ -77,7 +77,7 @@ func (s *Service) carry(ctx context.Context, tx *db.Tx, o *Order, r Renewal) err
 	for _, st := range r.Product.StepsAt("order") {
 		part := r.Product.Form.Steps(st.ID)
 		given := form.Answers{}
-		for _, fd := range part.Fields() {
+		for fd := range part.Fields() {
 			given[fd.Key] = o.Answers[fd.Key]
 			if v := r.Last.Answers[fd.Key]; v != "" && carries(fd, v) {
 				given[fd.Key] = v

@@ -21,7 +21,7 @@ func asksOf(p Product) map[string]bool {
 	if len(p.Eligibility.OldKey) > 0 {
 		out["old_key"] = true
 	}
-	for _, fd := range p.Form.Fields() {
+	for fd := range p.Form.Fields() {
 		if fd.Type == form.Letter { // its page says whether the scan matches
 			out["letter_qr"] = true
 		}

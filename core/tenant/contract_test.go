@@ -89,7 +89,7 @@ func TestContractFormsAcceptGoodAndRefuseBad(t *testing.T) {
 				}
 			}
 		}
-		for _, fd := range p.Form.Fields() {
+		for fd := range p.Form.Fields() {
 			if !shown[fd.Key] {
 				t.Errorf("no sample ever shows field %s", fd.Key)
 			}
@@ -265,7 +265,7 @@ func TestContractTextsAreCompleteInTheDeclaredLanguages(t *testing.T) {
 						t.Errorf("%s %s: no %s in %s", slug, p.Code, what, l)
 					}
 				}
-				for _, fd := range p.Form.Fields() {
+				for fd := range p.Form.Fields() {
 					if fd.Label[l] == "" {
 						t.Errorf("%s %s: field %s has no label in %s", slug, p.Code, fd.Key, l)
 					}

@@ -121,7 +121,7 @@ func TestBYDRealNameStep(t *testing.T) {
 	} {
 		check(t, tc.a["org_nature"]+tc.a["merged"], asked(p, tc.a, "org_check", "person_check", "letter"), tc.want)
 	}
-	for _, fd := range p.Form.Fields() {
+	for fd := range p.Form.Fields() {
 		if fd.IsFile() {
 			check(t, fd.Key+" limit", fd.Upload.Limit(), 2097152)
 		}
@@ -302,7 +302,7 @@ func TestHarbourSettings(t *testing.T) {
 	check(t, "no letter of the legal representative", needed, false)
 	check(t, "invoice asked later", len(p.FormAt("after_approval").Groups), 1)
 	_, unlock := product(t, "harbour", "HB-UNLOCK")
-	check(t, "unlock", []any{unlock.Issues(), unlock.Inbound.Required, len(unlock.FormAt("send_in").Fields()), unlock.Review.Mode}, []any{false, true, 2, "auto_when_checks_pass"})
+	check(t, "unlock", []any{unlock.Issues(), unlock.Inbound.Required, len(slices.Collect(unlock.FormAt("send_in").Fields())), unlock.Review.Mode}, []any{false, true, 2, "auto_when_checks_pass"})
 	_, member := product(t, "harbour", "HB-MEMBER")
 	check(t, "enterprise pays", []any{member.Free(), len(member.Payment.Methods)}, []any{true, 0})
 	check(t, "roster", []bool{tn.Listed("HB-0001"), tn.Listed("HB-9999")}, []bool{true, false})

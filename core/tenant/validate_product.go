@@ -84,7 +84,7 @@ func (v *productValidator) letter() {
 		v.bad(v.at, "letters: and a field of type letter go together, and one of them is missing", "add the other one, or take both away")
 	}
 	blanks := slices.Clone(LetterFacts)
-	for _, fd := range v.p.Form.Fields() {
+	for fd := range v.p.Form.Fields() {
 		blanks = append(blanks, fd.Key)
 	}
 	for i, use := range v.p.Letters {
@@ -113,7 +113,7 @@ func (v *productValidator) blanks(path, text string, known []string) {
 
 func (v *productValidator) keys() []string {
 	var keys []string
-	for _, fd := range v.p.Form.Fields() {
+	for fd := range v.p.Form.Fields() {
 		keys = append(keys, fd.Key)
 	}
 	return keys

@@ -113,7 +113,7 @@ func (b *Bench) Draft(product string, old uuid.UUID, typed form.Answers) order.O
 func (b *Bench) Fill(ctx context.Context, o order.Order, typed form.Answers) order.Order {
 	b.T.Helper()
 	all := form.Answers{}
-	for _, f := range b.Product(o.Product).Form.Fields() {
+	for f := range b.Product(o.Product).Form.Fields() {
 		all[f.Key] = f.Sample
 	}
 	all["quantity"], all["term"], all["invoice_wanted"], all["mobile"] = "1", "1", "no", "13800138000"
