@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"certsaas/core/i18n"
 	"certsaas/portal/aftertext"
 )
@@ -28,6 +30,13 @@ func TestGuides(t *testing.T) {
 	p := b.open("/guide/byd-gqgx")
 	p.has("main", "过期更新定义", "填写申请信息", "支付办理费用", "使用注意事项", "天威诚信联系方式", "客户服务部", "400-666-3999", "customer-service@itrus.com.cn")
 	equal(t, "rules of use", 8, p.Find(".rules li").Length())
+	p.has(".plain-fields", "* 收件人、* 收件人手机号") // names that explain themselves share a line
+	equal(t, "contents", p.Find(".guide-section").Length(), p.Find(".toc a").Length())
+	p.Find(".toc a").Each(func(_ int, a *goquery.Selection) {
+		if to := a.AttrOr("href", "-"); p.Find(to).Length() != 1 {
+			t.Errorf("%s leads to %s, which is not there", a.Text(), to)
+		}
+	})
 	p.has(".foot", "400-666-3999", "customer-service@itrus.com.cn")
 	b.open("/guide/BYD-GQGX?lang=en").has("main", "What renewal is", "Rules of use", "Order now")
 

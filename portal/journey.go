@@ -75,8 +75,12 @@ func troubled(way []ui.Step) []ui.Step {
 	return way
 }
 
-// wayOf is the way of an order as it stands.
+// wayOf is the way of an order as it stands; nil when it was broken off.
 func wayOf(o order.Order, item tenant.Product, say i18n.Printer) []ui.Step {
+	switch o.State { // it goes no further
+	case order.Cancelled, order.Lapsed, order.Refunding, order.Refunded:
+		return nil
+	}
 	way := journey(item, stageOf(o, item), say)
 	if o.State == order.Rejected {
 		return troubled(way)

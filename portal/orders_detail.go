@@ -115,7 +115,6 @@ func (p *Portal) cancelOrder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	web.Flash(c, ui.Good, "after.cancelled")
 	return web.Redirect(c, orderURL(o))
 }
 

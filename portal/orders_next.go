@@ -82,7 +82,10 @@ func readyToInstall(h history, n *ui.NextProps, say i18n.Printer) {
 				done++
 			}
 		}
-		n.Text += " " + say.T("after.next.ready_to_install_many", "Count", len(h.Items), "Done", done)
+		if say.Locale() == i18n.EN {
+			n.Text += " "
+		}
+		n.Text += say.T("after.next.ready_to_install_many", "Count", len(h.Items), "Done", done)
 	}
 }
 

@@ -119,6 +119,7 @@ func TestKingLongIsMadeAndSent(t *testing.T) {
 	w.Drain()
 	p := b.open("/orders/" + o.ID.String())
 	p.has(".next", "已完成")
+	equal(t, "a line for each key", o.Quantity, p.Find(".keys li").Length())
 	p.has(".waybill", "顺丰快递", "SF7444400043266", "查看物流")
 	equal(t, "copy", "SF7444400043266", p.Find(".waybill [data-copy]").AttrOr("data-copy", ""))
 	p.has("main", "发票", "待开票")
@@ -151,8 +152,11 @@ func TestCancelAndRefund(t *testing.T) {
 		t.Error("a refund is offered for what was not paid")
 	}
 	p = b.follow(b.submit(p, "#cancel form", "", nil))
-	p.has(".notice", "订单已取消")
+	p.has(".next", "订单已取消")
 	p.has(".next", "已取消", "重新办理")
+	if p.Find(".stepper").Length() != 0 || strings.Contains(p.text(".price-total"), "应付") {
+		t.Error("an order that was broken off shows a way on, or something to pay")
+	}
 	equal(t, "state", order.Cancelled, w.current(o).State)
 	again := b.follow(b.script2(p, "/orders/"+o.ID.String()+"/cancel"))
 	again.has(".notice", "目前的状态不能做这一步")

@@ -69,6 +69,7 @@ func (p *Portal) orderView(c *fiber.Ctx, h history) orderView {
 		Price: p.priceLines(c.UserContext(), filling{w: h.placed, say: say}, h.Lines, h.TotalFen), Further: furtherOf(h, say),
 		Cancel: h.may(order.Cancel), Refund: h.may(order.RequestRefund)}
 	v.Price.Facts = nil // the heading says which order it is
+	v.Price.Closed = h.State == order.Cancelled || h.State == order.Lapsed
 	v.Invoice, v.InvoiceReady = invoiceOf(h, say)
 	v.InvoiceOnTop = v.InvoiceReady && h.State == order.Completed
 	v.Facts = []ui.Datum{{Label: say.T("portal.order_number"), Value: h.Number, Mono: true, Copy: true}, {Label: say.T("after.made"), Value: ui.DateTime(h.CreatedAt)}}

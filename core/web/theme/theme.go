@@ -150,10 +150,21 @@ func lightTokens(b lch) []token {
 		{"brand-text", lch{math.Min(b.L, 0.50), b.C, b.H}.atLeast(4.6, true, card, page, tint, strong)},
 		{"fill", fillHex}, {"fill-strong", lch{fillL.L - 0.07, fillL.C, fillL.H}.rgb().hex()}, {"on-fill", "#ffffff"},
 		{"deep", deep}, {"on-deep", "#ffffff"}, {"on-deep-soft", lch{0.86, 0.02 * n, b.H}.atLeast(4.6, false, deep)},
-		{"focus", lch{math.Min(b.L, 0.55), b.C, b.H}.atLeast(3.2, true, card, page)},
+		{"focus", focusOf(b).atLeast(3.2, true, card, page)},
 	}
 	return append(t, statusTokens(false, card)...)
 }
+
+// focusOf is the ring around what has the focus: the brand's, or a dark one where the brand is a red that would read as an error.
+func focusOf(b lch) lch {
+	if away := math.Abs(math.Mod(b.H-dangerHue+540, 360) - 180); away < 30 && b.C > 0.08 {
+		return lch{0.32, 0.04, b.H}
+	}
+	return lch{math.Min(b.L, 0.55), b.C, b.H}
+}
+
+// dangerHue is the hue of what is refused, in OKLCH degrees.
+const dangerHue = 27
 
 // darkTokens: the same names for a dark room; only the console uses them.
 func darkTokens(b lch) []token {
@@ -186,7 +197,7 @@ func statusTokens(dark bool, card string) []token {
 		name string
 		hue  float64
 		c    float64
-	}{{"danger", 27, 0.18}, {"warn", 70, 0.13}, {"good", 153, 0.13}, {"info", 248, 0.13}} {
+	}{{"danger", dangerHue, 0.18}, {"warn", 70, 0.13}, {"good", 153, 0.13}, {"info", 248, 0.13}} {
 		tint, text := lch{0.965, 0.022, s.hue}, lch{0.50, s.c, s.hue}
 		if dark {
 			tint, text = lch{0.275, 0.045, s.hue}, lch{0.78, s.c * 0.8, s.hue}
@@ -195,7 +206,7 @@ func statusTokens(dark bool, card string) []token {
 		out = append(out, token{s.name + "-tint", th}, token{s.name, text.atLeast(4.6, !dark, card, th)},
 			token{s.name + "-line", lch{0.84 - b2f(dark)*0.42, s.c * 0.45, s.hue}.rgb().hex()})
 	}
-	return append(out, token{"danger-fill", lch{0.50, 0.19, 27}.atLeast(4.6, true, "#ffffff")}, token{"on-danger", "#ffffff"})
+	return append(out, token{"danger-fill", lch{0.50, 0.19, dangerHue}.atLeast(4.6, true, "#ffffff")}, token{"on-danger", "#ffffff"})
 }
 
 func b2f(b bool) float64 {

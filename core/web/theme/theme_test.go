@@ -32,6 +32,21 @@ func TestEveryBrandIsLegible(t *testing.T) {
 	}
 }
 
+// TestFocusIsNoError: the ring around a field in focus keeps the brand's hue, unless that is the red of what is refused.
+func TestFocusIsNoError(t *testing.T) {
+	t.Parallel()
+	for brand, own := range map[string]bool{"#b3202c": false, "#d7000f": false, "#00695c": true, "#2f5d8a": true, "#e08a00": true, "#8a6f6f": true} {
+		c, err := parseHex(Must(brand, Square, Bar).Color("focus"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := parseHex(brand)
+		if c, b := c.lch(), b.lch(); own != (c.C > b.C/2) {
+			t.Errorf("%s: the focus is %+v of a brand %+v", brand, c, b)
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, h := range []string{"#000000", "#ffffff", "#d7000f", "#00796b", "#123456", "#fedcba"} {

@@ -35,13 +35,14 @@ type PriceLine struct {
 
 // PriceProps is the summary beside a form.
 type PriceProps struct {
-	Title string // product and service
-	Facts []Pair // quantity, term, …
-	Lines []PriceLine
-	Total int64
-	Paid  bool   // the total is paid
-	Note  string // "付款后开票"
-	Saved string // "已保存 14:32"
+	Title  string // product and service
+	Facts  []Pair // quantity, term, …
+	Lines  []PriceLine
+	Total  int64
+	Paid   bool   // the total is paid
+	Closed bool   // nothing is to be paid any more
+	Note   string // "付款后开票"
+	Saved  string // "已保存 14:32"
 
 	// Action is the page's main button, with Form: the form's id. It stays in
 	// sight at the side, and on a phone at the foot.

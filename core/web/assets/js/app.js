@@ -171,6 +171,18 @@
     });
   };
 
+  // ── a password can be looked at while it is typed ────────────────────────
+  const peek = (b) => {
+    const input = b.parentElement.querySelector("input"), words = [b.textContent, b.dataset.peek];
+    b.hidden = false;
+    b.addEventListener("click", () => {
+      const open = input.type === "password";
+      input.type = open ? "text" : "password";
+      b.textContent = words[+open];
+    });
+    input.form?.addEventListener("submit", () => { input.type = "password"; });
+  };
+
   // ── copy, dialogs, polls ─────────────────────────────────────────────────
   const copy = (b) => {
     if (!navigator.clipboard) return;
@@ -246,6 +258,7 @@
   onFragment((node) => {
     all("[data-quantity]", node).forEach(quantity);
     all("[data-countdown]", node).forEach(countdown);
+    all("[data-peek]", node).forEach(peek);
     all("[data-copy]", node).forEach(copy);
     all("[data-poll]", node).forEach(poll);
   });
