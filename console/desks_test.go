@@ -15,6 +15,7 @@ import (
 	"certsaas/core/db"
 	"certsaas/core/form"
 	"certsaas/core/order"
+	"certsaas/core/web/ui"
 )
 
 func yuanText(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
@@ -227,6 +228,13 @@ func TestWatching(t *testing.T) {
 	on.get("/tenants/nobody", 404)
 	trail := aud.get("/audit?tenant=kinglong&resource="+url.QueryEscape("order/"+x.ID.String()), 200)
 	must(t, strings.Contains(trail.text("tbody"), "order.submit"), "trail: %s", trail.text("tbody"))
+	must(t, strings.Contains(trail.text("tbody"), "提交订单") && trail.Find(`tbody a[href="`+x.path("")+`"]`).Length() > 0, "an entry has no words or leads nowhere: %s", trail.text("tbody"))
+	day := ui.Date(r.Clock.Now())
+	must(t, strings.Contains(aud.get("/audit?from="+day+"&to="+day, 200).text("tbody"), "order.submit"), "nothing of today")
+	must(t, aud.get("/audit?to=2020-01-01", 200).text("tbody") == "" && aud.get("/audit?from=2099-01-01", 200).text("tbody") == "", "other days' entries")
+	sheet := csvOf(t, aud.get("/audit/export?tenant=kinglong&action=order.submit", 200))
+	must(t, len(sheet) == 2 && sheet[1][3] == "提交订单" && sheet[1][4] == "order.submit" && sheet[1][5] == "order/"+x.ID.String(), "export: %v", sheet)
+	must(t, strings.Contains(aud.get("/audit?action=list.export", 200).text("tbody"), "导出列表"), "the export is not in the trail")
 	must(t, !strings.Contains(aud.get("/audit?action=staff.", 200).text("tbody"), "order.submit"), "filter by action")
 	health := aud.get("/health", 200)
 	must(t, strings.Contains(health.text("main"), "lapse"), "no jobs: %s", health.text("main"))

@@ -183,7 +183,9 @@ func (k *Console) nextInvoice(c *fiber.Ctx) error {
 }
 
 // invoicePath is where an invoice is issued.
-func invoicePath(slug string, orderID uuid.UUID) string { return "/invoices/" + slug + "/" + orderID.String() }
+func invoicePath(slug string, orderID uuid.UUID) string {
+	return "/invoices/" + slug + "/" + orderID.String()
+}
 
 // uploaded is a file of a multipart form; nil when none was chosen.
 func uploaded(c *fiber.Ctx, name string) ([]byte, error) {

@@ -2,18 +2,14 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
-	"certsaas/core/audit"
 	"certsaas/core/authz"
 	"certsaas/core/i18n"
 	"certsaas/core/outbox"
@@ -26,82 +22,9 @@ import (
 func (k *Console) watchRoutes() []web.Route {
 	return []web.Route{
 		{Method: "GET", Path: "/audit", Action: authz.AuditView, Handler: k.audit},
+		{Method: "GET", Path: "/audit/export", Action: authz.AuditView, Handler: k.exportAudit},
 		{Method: "GET", Path: "/health", Action: authz.HealthView, Handler: k.health},
 	}
-}
-
-const auditPage = 50
-
-// auditView is the audit trail with its filters.
-type auditView struct {
-	Tenant, Action, Resource, Actor, Outcome string
-	Houses                                   []ui.Option
-	Rows                                     []ui.Row
-	Total, Page                              int
-	href                                     func(page int) string
-}
-
-func (k *Console) audit(c *fiber.Ctx) error {
-	all, err := k.houses(c)
-	if err != nil {
-		return err
-	}
-	p := web.Printer(c)
-	v := auditView{Tenant: c.Query("tenant"), Action: strings.TrimSpace(c.Query("action")), Resource: strings.TrimSpace(c.Query("resource")),
-		Actor: strings.TrimSpace(c.Query("actor")), Outcome: c.Query("outcome"), Page: web.PageNumber(c)}
-	q := audit.Query{Action: v.Action, Resource: v.Resource, Actor: v.Actor, Denied: v.Outcome == "denied", Platform: v.Tenant == "-", Limit: auditPage, Offset: (v.Page - 1) * auditPage}
-	v.Houses = []ui.Option{{Value: "-", Label: p.T("console.audit.platform")}}
-	for _, h := range all {
-		v.Houses = append(v.Houses, ui.Option{Value: h.Slug, Label: h.Name})
-		if h.Slug == v.Tenant {
-			q.Tenant = h.ID
-		}
-	}
-	list, total, err := audit.List(c.UserContext(), k.DB, q)
-	if err != nil {
-		return err
-	}
-	v.Total = total
-	for _, l := range list {
-		v.Rows = append(v.Rows, auditRow(l, all, p.T))
-	}
-	v.href = func(page int) string {
-		kept := url.Values{"page": {strconv.Itoa(page)}}
-		for name, value := range map[string]string{"tenant": v.Tenant, "action": v.Action, "resource": v.Resource, "actor": v.Actor, "outcome": v.Outcome} {
-			if value != "" {
-				kept.Set(name, value)
-			}
-		}
-		return "/audit?" + kept.Encode()
-	}
-	f, err := k.frame(c, p.T("console.nav.audit"), "/audit")
-	if err != nil {
-		return err
-	}
-	return web.Render(c, fiber.StatusOK, auditTrail(f, v))
-}
-
-func auditRow(l audit.Line, all []house, t func(string, ...any) string) ui.Row {
-	tenant := ui.Cell{Text: t("console.audit.platform")}
-	if l.Tenant != uuid.Nil {
-		tenant = ui.Cell{Body: mark(houseByID(all, l.Tenant))}
-	}
-	outcome := ui.Tag(ui.Good, t("console.audit.done"))
-	row := ui.Row{}
-	if l.Denied {
-		outcome, row.Tone = ui.Tag(ui.Danger, t("console.audit.denied")), ui.Danger
-	}
-	sealed := ""
-	if !l.Sealed {
-		sealed = t("console.audit.unsealed")
-	}
-	detail, _ := json.Marshal(l.Detail) // a JSON value from the database
-	if string(detail) == "{}" {
-		detail = nil
-	}
-	row.Cells = []ui.Cell{{Text: ui.DateTime(l.At), Sub: sealed}, tenant, {Text: firstOf(l.ActorName, t("console.actor."+l.ActorKind))}, {Text: l.Action, Mono: true},
-		{Text: l.Resource, Mono: true, Sub: string(detail)}, {Body: outcome}}
-	return row
 }
 
 // worries are what is late, for those who look after the platform.

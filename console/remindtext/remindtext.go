@@ -4,7 +4,7 @@ package remindtext
 
 import "embed"
 
-// Messages are the sentences, ids "remind.…", "console.worry.…" and "console.job.…", and the name in the console's rail.
+// Messages are the sentences, ids "remind.…", "console.worry.…", "console.job.…", "console.health.…", "console.audit.…" and "console.act.…", and the name in the console's rail.
 //
 //go:embed messages.*.toml
 var Messages embed.FS

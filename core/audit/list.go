@@ -15,12 +15,13 @@ import (
 // Query narrows the trail. Zero values do not narrow.
 type Query struct {
 	Tenant   uuid.UUID
-	Platform bool   // only the platform's own acts (staff), which have no tenant
-	Action   string // how it begins: "order." or "order.approve"
-	Resource string // exact: "order/<uuid>"
-	Actor    string // exact name of a member of staff or a component
-	Denied   bool   // refused attempts only
-	Limit    int    // 0 = 50, at most 500
+	Platform bool      // only the platform's own acts (staff), which have no tenant
+	Action   string    // how it begins: "order." or "order.approve"
+	Resource string    // exact: "order/<uuid>"
+	Actor    string    // exact name of a member of staff or a component
+	Denied   bool      // refused attempts only
+	From, To time.Time // not before, and before
+	Limit    int       // 0 = 50, at most 500
 	Offset   int
 }
 
@@ -86,6 +87,12 @@ func (q Query) where() (string, []any) {
 	}
 	if q.Actor != "" {
 		add("e.actor_name = $%d", q.Actor)
+	}
+	if !q.From.IsZero() {
+		add("e.at >= $%d", q.From)
+	}
+	if !q.To.IsZero() {
+		add("e.at < $%d", q.To)
 	}
 	if q.Denied {
 		add("e.outcome = $%d", outcomeDenied)

@@ -16,7 +16,7 @@ import (
 // such an id, if any, must be a word of the program, too.
 var built = []string{
 	"account.code_text_", "after.item.", "after.key.", "after.key.code.", "after.key.work.", "after.next.", "after.pay.help.", "after.pay.scan_",
-	"after.ship.", "after.tab.", "after.who.", "console.actor.", "console.cert.", "console.channel.", "console.col.", "console.desk.",
+	"after.ship.", "after.tab.", "after.who.", "console.act.", "console.actor.", "console.cert.", "console.channel.", "console.col.", "console.desk.",
 	"console.fulfilment.", "console.invoice.none", "console.job.", "console.key.", "console.list.", "console.order.work_",
 	"console.paper.none", "console.producer.", "console.producer.step_", "console.reveal.", "console.role.", "console.service.", "console.ship.",
 	"console.shipping.form_", "console.staff.act_", "console.staff.done_", "console.tenant.", "console.told.", "console.twin.", "console.worry.", "delivery.carrier.",
