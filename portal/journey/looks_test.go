@@ -67,12 +67,19 @@ func TestLooks(t *testing.T) {
 		{name: "byd-password", slug: "byd", path: "/password"}, {name: "kinglong-renew-entry", slug: "kinglong", path: "/s/kinglong-gengxin"},
 		{name: "byd-keyagent", slug: "byd", path: "/keyagent"}, {name: "kinglong-missing", slug: "kinglong", path: "/nothing-here"},
 		{name: "byd-missing", slug: "byd", path: "/nothing-here"}, {name: "byd-agreement", slug: "byd", path: "/agreements/privacy"},
+		{name: "byd-upload-gone", slug: "byd", path: "/u/none"}, {name: "byd-renew-unknown", slug: "byd", path: "/r/none"}, {name: "byd-verify", slug: "byd", path: "/v/BYD-1"},
+		{name: "kinglong-guides", slug: "kinglong", path: "/guide"}, {name: "platform-orders", path: "/certsaas_cloud_console"}, {name: "platform-old-portal", path: "/certsaas_cloud_portal"},
 		{name: "platform-missing", path: "/nothing-here"}, {name: "console-login", slug: "console", path: "/login"}, {name: "console-missing", slug: "console", path: "/nothing-here"},
 	} {
 		tab.Open(w.URL(p.slug, p.path)).Shot(p.name)
 	}
 	tab.Open(w.URL("byd", "/login")).Fill("mobile", "138", "password", "x").PressIn("main form", "登录")
 	tab.Await("the page says what is wrong", `document.querySelector("[data-error-summary]")`).Shot("byd-login-wrong")
+	tab.Type("password", "typed").Press("显示密码").Await("the password can be read", `field("password").type === "text"`)
+	tab.Press("隐藏密码").Await("the password is hidden again", `field("password").type === "password" && field("password").value === "typed"`)
+	for _, p := range []firstPage{{name: "byd-entry-en", slug: "byd", path: "/s/byd-gqgx?lang=en"}, {name: "kinglong-entry-en", slug: "kinglong", path: "/s/kinglong-chugou?lang=en"}} {
+		tab.Open(w.URL(p.slug, p.path)).See("Price").Shot(p.name)
+	}
 }
 
 // TestConsoleLooks opens every page of the rail, by day and in the dark, as each of the staff who have pages of their own.
@@ -161,12 +168,10 @@ func (w town) typeForm(tab *chromium.Tab, h *chromium.Hands, mobile string) {
 func (w town) typeProof(tab *chromium.Tab, h *chromium.Hands) {
 	w.t.Helper()
 	h.Pick("merged", "yes").Type("uscc", bydUSCC)
-	h.To("the licence's input", `e.type === "file" && e.closest("[data-field=licence_image]")`)
-	tab.Upload("licence_image", w.save("licence.jpg", program.Picture(w.t, bydCompany+" 营业执照 演示 键盘")))
+	w.handIn(tab, h, "licence_image", program.Picture(w.t, bydCompany+" 营业执照 演示 键盘"))
 	h.ToWords("下载授权书 PDF")
 	letter := w.read(tab.Download(func() { h.Press(chromium.KeyEnter) }))
-	h.To("the letter's input", `e.type === "file" && e.closest("[data-field=letter]")`)
-	tab.Upload("letter", w.save("letter.jpg", program.Stamp(w.t, letter)))
+	w.handIn(tab, h, "letter", program.Stamp(w.t, letter))
 	tab.See("二维码核对一致")
 	h.ToWords("提交信息").Press(chromium.KeyEnter).Fresh("/pay$")
 }

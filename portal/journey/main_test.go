@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -41,7 +42,17 @@ func openHouse() (*program.Program, error) {
 	return program.Open(program.Options{Env: []string{"CERTSAAS_LOG_LEVEL=debug", "TMPDIR=" + filepath.Join(dir, "tmp")}, Log: log})
 }
 
+// abreast is how many journeys go on at the same time: people wait for codes, clocks and one another most of the time, so more
+// than there are processors.
+const abreast = "5"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", abreast) // a number: never fails
+	}
 	slog.SetLogLoggerLevel(slog.LevelError) // refusals are what the matrix asks for
 	code := m.Run()
 	for i := len(opened) - 1; i >= 0; i-- {

@@ -3,7 +3,6 @@ package journey
 import (
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -13,35 +12,37 @@ import (
 	"certsaas/core/platform"
 )
 
-// factors remembers the time step of the last second factor of each log-in: a code counts once.
-var factors = struct {
+// factors remembers the time step of the last second factor of each log-in of each program: a code counts once, and none
+// counts after a later one.
+var factors sync.Map // Dir and log-in → *factor
+
+type factor struct {
 	sync.Mutex
-	last map[string]int64
-}{last: map[string]int64{}}
+	last int64
+}
 
 const step = 30 * time.Second
 
-// factor is a second factor of a log-in that nobody used. It waits when three have gone within a moment.
-func factor(t *testing.T, login string) string { return factorAt(t, login, time.Now) }
-
-// factorAt is factor where the time is another one.
-func factorAt(t *testing.T, login string, now func() time.Time) string {
-	t.Helper()
-	factors.Lock()
-	defer factors.Unlock()
-	n := (now().Unix() - 15) / 30                              // the step before only while it counts for another fifteen seconds
-	if last := factors.last[login]; last >= n && last < n+10 { // otherwise it was used at another time
-		n = last + 1
+// factor gives use a second factor of a log-in that nobody used. It waits when three have gone within a moment.
+func (w town) factor(login string, use func(code string)) {
+	w.t.Helper()
+	kept, _ := factors.LoadOrStore(w.Dir+" "+login, &factor{})
+	f := kept.(*factor)
+	f.Lock()
+	defer f.Unlock()
+	n := (w.Now().Unix() - 15) / 30   // the step before only while it counts for another fifteen seconds
+	if f.last >= n && f.last < n+10 { // otherwise it was used at another time
+		n = f.last + 1
 	}
-	for now().Unix()/30 < n-1 { // the server takes the code of the step before and of the one after, too
+	for w.Now().Unix()/30 < n-1 { // the server takes the code of the step before and of the one after, too
 		time.Sleep(100 * time.Millisecond)
 	}
-	factors.last[login] = n
+	f.last = n
 	code, err := totp.GenerateCode(platform.DemoSecret(login), time.Unix(n*int64(step/time.Second), 0))
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	return code
+	use(code)
 }
 
 // clerk is a member of the CA's staff at a browser, logged in with both factors.
@@ -50,7 +51,7 @@ func (w town) clerk(login string) *chromium.Tab {
 	tab := w.person(chromium.Desktop)
 	tab.Open(w.URL("console", "/")).At("^/login")
 	tab.Fill("login", login, "password", platform.DemoStaffPassword).Press("下一步").At("^/login/code")
-	tab.Type("code", factorAt(w.t, login, w.Now)).Press("进入工作台").At("^/$")
+	w.factor(login, func(code string) { tab.Type("code", code).Press("进入工作台").At("^/$") })
 	return tab
 }
 
@@ -71,7 +72,7 @@ func (w town) desk(login string, act func(v *program.Visitor)) {
 		v = w.NewVisitor(w.t)
 		v.Open(w.URL("console", "/login"))
 		v.Form("password").Set("login", login).Set("password", platform.DemoStaffPassword).Press("")
-		v.Form("code").Set("code", factorAt(w.t, login, w.Now)).Press("").Sees("待办")
+		w.factor(login, func(code string) { v.Form("code").Set("code", code).Press("").Sees("待办") })
 		desks.of[at] = v
 	}
 	act(v.As(w.t))

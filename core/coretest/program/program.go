@@ -3,8 +3,9 @@
 //
 // In: the source tree. Out: a running process that answers at http://localhost:<port>, http://byd.localhost:<port> and so
 // on, its messages, an HTTP client that reaches those names, a reader of pages that fills in forms without JavaScript
-// (Visitor), and, in chromium, a browser. Key agents listen on fixed ports, so one program runs at a time on a machine; a
-// lock sees to that.
+// (Visitor), and, in chromium, a browser. A machine has two places for programs, and a lock on each: one for those of a
+// package's whole run (Open), one for those of a single test (Start). Who waits for a place holds at most the other one, and
+// in that order only, so nobody waits for ever. Key agents have three ports; a page finds its own, the others refuse it.
 package program
 
 import (
@@ -54,10 +55,10 @@ type Program struct {
 	ended chan struct{} // closed when the process is gone
 }
 
-// Start runs a program until the test ends.
+// Start runs a program until the test ends, in the place of those that come and go.
 func Start(t testing.TB, o Options) *Program {
 	t.Helper()
-	p, err := Open(o)
+	p, err := open("guest", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,14 +70,16 @@ func Start(t testing.TB, o Options) *Program {
 	return p
 }
 
-// Open builds, prepares a data directory and starts. The caller closes.
-func Open(o Options) (*Program, error) {
+// Open builds, prepares a data directory and starts, in the place of those that stay. The caller closes.
+func Open(o Options) (*Program, error) { return open("one", o) }
+
+func open(place string, o Options) (*Program, error) {
 	bin, err := build()
 	if err != nil {
 		return nil, err
 	}
 	p := &Program{opts: o, ahead: o.Ahead, bin: bin}
-	if p.lock, err = lockFile("one"); err != nil {
+	if p.lock, err = lockFile(place); err != nil {
 		return nil, err
 	}
 	if p.Dir, err = os.MkdirTemp("", "cs"); err != nil { // short: a socket's path is at most 107 bytes

@@ -47,7 +47,7 @@ const focused = `(() => {
 	const r = e.getBoundingClientRect();
 	let not = "";
 	if (e === document.body) not = ""; // the browser's own bar has it
-	else if (!ring) not = "has no ring";
+	else if (!ring && e.tabIndex >= 0) not = "has no ring"; // a part that only a script leads to has nothing to press
 	else if (r.bottom <= 0 || r.top >= innerHeight || r.right <= 0 || r.left >= innerWidth) not = "is out of the window";
 	return {Is: e !== document.body && !!(%s), What: e.tagName.toLowerCase() + " " + (e.name || "") + " " + words(whole).slice(0, 40), Seen: not,
 		Part: ((e.parentElement || e).closest("main,aside,header,footer,nav,.band") || {tagName: ""}).tagName, Top: r.top + scrollY, Below: r.bottom + scrollY, Left: r.left, Right: r.right};
@@ -98,6 +98,15 @@ func (h *Hands) To(what, expression string) *Hands {
 		}
 	}
 	h.tab.fail(fmt.Sprintf("%d presses of Tab do not lead to %s", furthest, what))
+	return h
+}
+
+// Holds waits until the focus is on what an expression says of the element e: a page that makes a part of itself anew, or
+// comes back with something wrong, puts the focus somewhere useful and does not drop it.
+func (h *Hands) Holds(what, expression string) *Hands {
+	h.tab.t.Helper()
+	s := eventually(h.tab, fmt.Sprintf(focused, expression), func(s stop) bool { return s.Is && s.Seen == "" })
+	h.was = s
 	return h
 }
 

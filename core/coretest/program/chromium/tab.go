@@ -20,6 +20,9 @@ import (
 // patience is how long a tab waits for what it is told to use or to see.
 const patience = 20 * time.Second
 
+// frame is how long a page shows one picture.
+const frame = 17 * time.Millisecond
+
 // finders is the script that every question begins with: what is visible, and which of the things that can be pressed
 // bears some words. An exact label goes before one that only contains the words, a shorter one before a longer one.
 const finders = `
@@ -135,10 +138,25 @@ type point struct {
 	Not  string
 }
 
-// press scrolls a thing into view and clicks on its middle, if nothing else lies there.
+// press scrolls a thing into view and clicks on its middle, if nothing else lies there and the page has come to rest: what
+// moves between the look and the click is missed.
 func (tab *Tab) press(what, element string) *Tab {
 	tab.t.Helper()
-	at := eventually(tab, `(() => {
+	was, at := point{}, tab.locate(element)
+	for end := time.Now().Add(patience); at != was && time.Now().Before(end); {
+		time.Sleep(frame)
+		was, at = at, tab.locate(element)
+	}
+	if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at.X, at.Y)); err != nil {
+		tab.t.Fatalf("press %s: %v", what, err)
+	}
+	return tab
+}
+
+// locate scrolls a thing into view and gives its middle, once it can be pressed.
+func (tab *Tab) locate(element string) point {
+	tab.t.Helper()
+	return eventually(tab, `(() => {
 		const e = `+element+`;
 		if (!e) return {Not: "is not there"};
 		if (e.disabled) return {Not: "is disabled"};
@@ -148,10 +166,6 @@ func (tab *Tab) press(what, element string) *Tab {
 		if (!top || !(e.contains(top) || top.contains(e) || (top.closest("label") && top.closest("label").control === e))) return {Not: "is covered by " + (top && top.outerHTML.slice(0, 200))};
 		return {X: x, Y: y, Not: ""};
 	})()`, func(p point) bool { return p.Not == "" })
-	if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at.X, at.Y)); err != nil {
-		tab.t.Fatalf("press %s: %v", what, err)
-	}
-	return tab
 }
 
 // Press clicks the link or button with these words.
