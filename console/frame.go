@@ -13,6 +13,9 @@ import (
 	"certsaas/core/web/ui"
 )
 
+// dot parts an order's number from its product in a heading; it ends a line and never begins one.
+const dot = "\u00a0· "
+
 func escape(s string) string { return url.QueryEscape(s) }
 
 // desk is one queue of work: what waits in it and who may work on it.

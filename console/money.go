@@ -215,7 +215,7 @@ func (k *Console) showVoucher(c *fiber.Ctx) error {
 
 // renderVoucher shows the desk, after an error with what was typed.
 func (k *Console) renderVoucher(c *fiber.Ctx, v *voucherView, problem error) error {
-	f, err := k.frame(c, v.Number+" · "+v.Name, "/vouchers")
+	f, err := k.frame(c, v.Number+dot+v.Name, "/vouchers")
 	if err != nil {
 		return err
 	}
@@ -233,8 +233,12 @@ func (k *Console) confirmVoucher(c *fiber.Ctx) error {
 		return err
 	}
 	received, ok := yuan(v.Amount)
-	if !ok {
-		return k.renderVoucher(c, v, fault.InvalidFields(fault.At("received", "console.voucher.amount")))
+	if !ok { // said together with what else is missing
+		var wrong []fault.Field
+		if strings.TrimSpace(v.TxnID) == "" {
+			wrong = append(wrong, fault.At("bank_txn_id", "payment.bank_line"))
+		}
+		return k.renderVoucher(c, v, fault.InvalidFields(append(wrong, fault.At("received", "console.voucher.amount"))...))
 	}
 	done, err := k.Payments.Confirm(c.UserContext(), v.Voucher.Tenant, v.Voucher.ID, v.TxnID, received)
 	if err != nil {

@@ -30,6 +30,8 @@ func TestVoucher(t *testing.T) {
 	must(t, desk.Find(".film img").Length() == 1, "no picture")
 	must(t, fin.get(desk.Find(".film a").AttrOr("href", ""), 200).header.Get("Content-Type") != "", "picture")
 	fin.post(path+"/confirm", url.Values{"bank_txn_id": {"ICBC-1"}, "received": {"many"}}, 422)
+	both := fin.post(path+"/confirm", url.Values{"bank_txn_id": {""}, "received": {""}}, 422)
+	must(t, both.Find(".summary li").Length() == 2, "not said at once: %s", both.text(".summary"))
 	differs := fin.post(path+"/confirm", url.Values{"bank_txn_id": {"ICBC-1"}, "received": {"1.00"}}, 422)
 	must(t, strings.Contains(differs.body, "不一致"), "amount that differs: %s", differs.text(".summary"))
 	fin.post(path+"/confirm", url.Values{"bank_txn_id": {"ICBC-1"}, "received": {yuanText(x.TotalFen)}}, 303)

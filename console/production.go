@@ -62,7 +62,7 @@ func (k *Console) renderProduction(c *fiber.Ctx, d *dossier, problem error) erro
 	if d.Order.State == order.AwaitingKey {
 		queue = "/queue/awaiting_key"
 	}
-	f, err := k.frame(c, d.Number+" · "+d.Name, queue)
+	f, err := k.frame(c, d.Number+dot+d.Name, queue)
 	if err != nil {
 		return err
 	}

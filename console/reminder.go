@@ -166,7 +166,7 @@ func endingRow(p i18n.Printer, h house, e reminder.Ending) ui.Row {
 		last = ui.Cell{Body: ui.Tag(ui.Plain, p.T("remind.muted"))}
 	}
 	return ui.Row{Href: toldPath(h.Slug, e.Certificate), Cells: []ui.Cell{
-		{Body: mark(h)}, {Text: e.Company}, {Text: product}, {Text: ui.Date(e.NotAfter)}, last, {Body: ui.Tag(toneOf(e.Renewal), p.T("remind.renewal_"+e.Renewal))},
+		{Text: e.Company}, {Body: mark(h)}, {Text: product}, {Text: ui.Date(e.NotAfter)}, last, {Body: ui.Tag(toneOf(e.Renewal), p.T("remind.renewal_"+e.Renewal))},
 	}}
 }
 

@@ -96,7 +96,7 @@ func remindersPage(f ui.ConsoleProps, v remindersView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = ui.DataTable(ui.TableProps{Label: ui.T(ctx, "remind.endings"), Tools: true, Rows: v.Rows, Columns: []ui.Column{
-				{Label: ui.T(ctx, "console.col.tenant")}, {Label: ui.T(ctx, "remind.company"), Wide: true}, {Label: ui.T(ctx, "remind.product")}, {Label: ui.T(ctx, "remind.ends")},
+				{Label: ui.T(ctx, "remind.company"), Wide: true}, {Label: ui.T(ctx, "console.col.tenant")}, {Label: ui.T(ctx, "remind.product")}, {Label: ui.T(ctx, "remind.ends")},
 				{Label: ui.T(ctx, "remind.last")}, {Label: ui.T(ctx, "remind.renewal")},
 			}, Empty: ui.EmptyProps{Title: ui.T(ctx, "remind.none")}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {

@@ -68,7 +68,7 @@ func (k *Console) showReview(c *fiber.Ctx) error {
 }
 
 func (k *Console) renderReview(c *fiber.Ctx, status int, v *reviewView) error {
-	f, err := k.frame(c, v.Number+" · "+v.Name, "/queue/review")
+	f, err := k.frame(c, v.Number+dot+v.Name, "/queue/review")
 	if err != nil {
 		return err
 	}
@@ -183,11 +183,18 @@ func (k *Console) retryReview(c *fiber.Ctx, err error, verdict review.Verdict) e
 		web.Flash(c, ui.Danger, f.ID)
 		return web.Redirect(c, d.path(""))
 	}
+	if f.Kind == fault.Conflict { // what was ticked was ticked about what stood there before
+		v, again := k.reviewView(c, d, review.Verdict{})
+		if again != nil {
+			return again
+		}
+		v.Stale = v.Taken == ""
+		return k.renderReview(c, web.Status(err), v)
+	}
 	v, again := k.reviewView(c, d, verdict)
 	if again != nil {
 		return again
 	}
-	v.Stale = f.Kind == fault.Conflict
 	web.PageOf(c).Errors = web.FormErrors(err, web.Printer(c))
 	return k.renderReview(c, web.Status(err), v)
 }

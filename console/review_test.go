@@ -42,6 +42,9 @@ func TestReview(t *testing.T) {
 
 	v := checks(desk)
 	v.Set("decision", "approve")
+	old := url.Values{"version": {"1"}, "decision": {"approve"}, "check": v["check"]}
+	changed := rev.post(first.path("/review"), old, 409)
+	must(t, strings.Contains(changed.text(".notice"), "请重新核对") && changed.Find("input[name=check][checked]").Length() == 0, "what was ticked about an older state counts: %s", changed.text(".notice"))
 	missing := url.Values{"version": v["version"], "decision": {"approve"}}
 	again := rev.post(first.path("/review"), missing, 422)
 	must(t, strings.Contains(again.text(".summary, .desk-facts"), "勾选审核清单"), "checklist is not asked for")

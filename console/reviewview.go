@@ -41,18 +41,17 @@ func (k *Console) reviewView(c *fiber.Ctx, d *dossier, typed review.Verdict) (*r
 	case err != nil:
 		return nil, err
 	}
+	if err = k.twins(c, v); err != nil {
+		return nil, err
+	}
 	err = k.inTenant(ctx, d.Tenant, func(ctx context.Context, tx *db.Tx) error {
 		var err error
 		if v.Letter, err = k.Letters.Comparison(ctx, tx, d.ID); err != nil {
 			return err
 		}
-		v.Twins, err = k.samePictures(ctx, tx, d, p)
-		return err
+		return k.samePictures(ctx, tx, v, p)
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err = k.twins(c, v); err != nil {
 		return nil, err
 	}
 	for _, ch := range d.Item.Review.Checklist {

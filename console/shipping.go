@@ -98,7 +98,7 @@ func purpose(d *dossier) string {
 }
 
 func (k *Console) renderShipping(c *fiber.Ctx, v *shippingView, problem error) error {
-	f, err := k.frame(c, v.Number+" · "+v.Name, "/queue/shipping")
+	f, err := k.frame(c, v.Number+dot+v.Name, "/queue/shipping")
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,6 @@ func alike(list []twin, t twin) []twin {
 		return append(list, t)
 	}
 	list[i].Whys = append(list[i].Whys, t.Whys...)
-	list[i].State, list[i].Tone = firstOf(list[i].State, t.State), t.Tone
 	return list
 }
 
@@ -71,26 +70,26 @@ func (k *Console) twins(c *fiber.Ctx, v *reviewView) error {
 // twinsShown is how many meetings with the same picture a desk lists.
 const twinsShown = 12
 
-// samePictures finds this order's pictures in other orders, or at another field of its own.
-func (k *Console) samePictures(ctx context.Context, tx *db.Tx, d *dossier, p i18n.Printer) ([]twin, error) {
-	var out []twin
-	n := 0
+// samePictures adds where this order's pictures are met in other orders, or at another field of its own. What orders share
+// otherwise says more and stands before it.
+func (k *Console) samePictures(ctx context.Context, tx *db.Tx, v *reviewView, p i18n.Printer) error {
+	d, n := v.dossier, 0
 	for _, f := range d.Files {
 		found, err := k.Materials.Same(ctx, tx, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, m := range found {
 			if n++; n > twinsShown {
-				return out, nil
+				return nil
 			}
 			id := "console.twin.similar"
 			if m.Exact {
 				id = "console.twin.picture"
 			}
 			fd, _ := d.Item.Form.Field(f.Field)
-			out = alike(out, twin{Number: m.Number, Href: orderPath(d.House.Slug, m.Order, ""), Tone: ui.Warn, Whys: []string{p.T(id, "Field", fd.Label.In(d.Locale))}})
+			v.Twins = alike(v.Twins, twin{Number: m.Number, Href: orderPath(d.House.Slug, m.Order, ""), Tone: ui.Warn, Whys: []string{p.T(id, "Field", fd.Label.In(d.Locale))}})
 		}
 	}
-	return out, nil
+	return nil
 }
