@@ -157,7 +157,8 @@ func TestLoginEndsInTheMiddleOfTheForm(t *testing.T) {
 	if got.Status != 401 || got.Find(`a[href="/login"][target="_blank"]`).Length() != 1 {
 		t.Fatalf("%d: %s", got.Status, got.text("main"))
 	}
-	got.has("main", "登录已过期", "刚才填写的内容都在")
+	got.has("h1", "登录已过期")
+	got.has("main", "刚才填写的内容都在")
 	equal(t, "nothing is stored for a stranger", "", w.order("byd", p.Path).Answers["agent_name"])
 	b.jar["session"] = session // logged in again in another window
 	if got = b.submit(got, "main form", "", nil); got.Status == 403 {

@@ -74,20 +74,20 @@ func TestLetterCheck(t *testing.T) {
 	reader := w.byd()
 	page := reader.open(path)
 	page.has("main", l.Number)
-	good := reader.submit(page, "form#verify", "", map[string]string{"code": code})
+	good := reader.submit(page, "form#verify", "", map[string]string{"payload": code})
 	good.has(".notice.tone-good", "由本平台生成，内容与当前订单一致", "2026-11-30")
 	good.hasNot("main", "演示汽车", "91350200", "王")
-	reader.submit(page, "form#verify", "", map[string]string{"code": "abc.def"}).has(".notice.tone-warn", "无法确认")
+	reader.submit(page, "form#verify", "", map[string]string{"payload": "abc.def"}).has(".notice.tone-warn", "无法确认")
 	reader.submit(page, "form#verify", "", nil).has(".notice.tone-warn", "无法确认")
-	fragment := reader.script(page, path, map[string][]string{"code": {code}})
+	fragment := reader.script(page, path, map[string][]string{"payload": {code}})
 	if fragment.Find("h1").Length() != 0 || !strings.Contains(fragment.text("body"), "由本平台生成") {
 		t.Errorf("fragment: %s", fragment.Body)
 	}
 	first := b.open(strings.Replace(p.Path, "/realname", "/form", 1))
 	b.submit(first, form, "next", map[string]string{"org_name": "演示汽车服务（深圳）有限公司"})
-	reader.submit(page, "form#verify", "", map[string]string{"code": code}).has(".notice.tone-danger", "已作废")
+	reader.submit(page, "form#verify", "", map[string]string{"payload": code}).has(".notice.tone-danger", "已作废")
 	other := w.kinglong()
-	other.submit(other.open(path), "form#verify", "", map[string]string{"code": code}).has(".notice.tone-warn", "无法确认")
+	other.submit(other.open(path), "form#verify", "", map[string]string{"payload": code}).has(".notice.tone-warn", "无法确认")
 }
 
 // Relying parties fetch the list and the issuer from the addresses that a certificate names.

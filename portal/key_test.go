@@ -226,7 +226,7 @@ func TestCertificates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.registered("byd.localhost:8080", "13800138000")
-	b.open("/certificates").has(".empty", "还没有证书")
+	b.open("/certificates").has(".empty", "名下暂无证书")
 	w.heldBy("13800138000")
 	p := b.open("/certificates")
 	p.has(".card", "USBKEY 过期更新", "已过期 10 天", "OLD-KEY-1", "更新证书")

@@ -25,7 +25,7 @@ func (p *Portal) showVerify(c *fiber.Ctx) error {
 
 // verifyLetter answers what a code is worth, and nothing about the order.
 func (p *Portal) verifyLetter(c *fiber.Ctx) error {
-	code := strings.TrimPrefix(strings.TrimSpace(c.FormValue("code")), "#")
+	code := strings.TrimPrefix(strings.TrimSpace(c.FormValue("payload")), "#")
 	digest, sig, _ := strings.Cut(code, ".")
 	v := verifyView{Number: c.Params("no")}
 	verdict, day, err := p.Letters.Verify(c.UserContext(), web.SiteOf(c).Tenant, v.Number, digest, sig)

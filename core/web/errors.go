@@ -65,10 +65,16 @@ func sentences(err error, status int, p i18n.Printer) (id, title, text string) {
 	}
 	title, text = p.T(id), p.T(id+"_text")
 	if f := fault.From(err); f != nil && status != fiber.StatusInternalServerError {
+		if own, ok := titles[f.ID]; ok {
+			title = p.T(own)
+		}
 		return f.ID, title, p.Format(f.ID, f.Args)
 	}
 	return id, title, text
 }
+
+// titles are headings of refusals that are no lack of a right, whatever their status is called.
+var titles = map[string]string{"web.stale_form": "web.stale_form_title", "web.cross_site": "web.cross_site_title"}
 
 // handleError is fiber's single error handler: it logs once, maps the kind to a
 // status and answers with a page, or with JSON where a script or a machine asks.
@@ -149,7 +155,7 @@ func (s *Server) errorPage(c *fiber.Ctx, err error, status int, rid string) erro
 		props.Again = again(c)
 	case c.Method() == fiber.MethodPost && ownOrigin(c) && (props.Login || errors.Is(err, staleForm)):
 		if props.Again = again(c); props.Again != nil && props.Login {
-			props.Text = p.Print.T("web.login_ended")
+			props.Title, props.Text = p.Print.T("web.login_ended_title"), p.Print.T("web.login_ended")
 		}
 	}
 	view := ui.ErrorPage(props)

@@ -6,8 +6,8 @@
   const form = document.getElementById("verify"), place = document.querySelector("[data-verdict]");
   const code = decodeURIComponent(location.hash.slice(1));
   if (!form || !place || !code) return;
-  form.elements.code.value = code;
-  ask(location.pathname, { method: "POST", body: new URLSearchParams({ code }) }).then(async (res) => {
+  form.elements.payload.value = code;
+  ask(location.pathname, { method: "POST", body: new URLSearchParams({ payload: code }) }).then(async (res) => {
     if (!res.ok) return;
     place.replaceChildren(fragment(await res.text()));
     form.hidden = true;
