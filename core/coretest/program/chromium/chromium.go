@@ -271,40 +271,43 @@ func list(dir string) []string {
 }
 
 // Shot looks at the page as it stands (Looks). It also saves pictures at the widths of a desk and of a phone, and of a
-// console's page in the dark, when CERTSAAS_SCREENS names a folder, and has axe look at them, when CERTSAAS_AXE names its file.
+// console's page in the dark, when CERTSAAS_SCREENS names a folder, and has axe look at it at three widths and in the dark, when
+// CERTSAAS_AXE names its file.
 func (tab *Tab) Shot(name string) {
 	tab.t.Helper()
 	tab.Looks(name)
-	dir, axe := os.Getenv("CERTSAAS_SCREENS"), os.Getenv("CERTSAAS_AXE")
-	if dir == "" && axe == "" {
-		return
+	if dir := os.Getenv("CERTSAAS_SCREENS"); dir != "" {
+		tab.each([]Size{Desktop, Phone}, func(suffix string) { tab.snap(dir, name+suffix) })
 	}
+	if axe := os.Getenv("CERTSAAS_AXE"); axe != "" {
+		tab.each(audited, func(suffix string) { tab.audit(name+suffix, axe) })
+	}
+}
+
+// each does something in windows of several sizes, and in the dark where the page is a console's; suffix says which.
+func (tab *Tab) each(sizes []Size, do func(suffix string)) {
+	tab.t.Helper()
 	was := tab.size
-	for _, size := range []Size{Desktop, Phone} {
+	for _, size := range sizes {
 		tab.Resize(size)
-		tab.snap(dir, axe, fmt.Sprintf("%s-%d", name, size.Width))
+		tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
+		do(fmt.Sprintf("-%d", size.Width))
 	}
 	tab.Resize(was)
 	if tab.Is(`document.body.classList.contains("console")`) {
 		tab.dark(true)
-		tab.snap(dir, axe, name+"-dark")
+		do("-dark")
 		tab.dark(false)
 	}
 }
 
-// snap saves one picture and runs axe once, each where it is asked for.
-func (tab *Tab) snap(dir, axe, name string) {
+// snap saves one picture.
+func (tab *Tab) snap(dir, name string) {
 	tab.t.Helper()
-	tab.Eval(`(scrollTo(0, 0), "")`) // what sticks to the window stands where it begins
-	if dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			tab.t.Fatal(err)
-		}
-		tab.picture(filepath.Join(dir, name+".png"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		tab.t.Fatal(err)
 	}
-	if axe != "" {
-		tab.audit(name, axe)
-	}
+	tab.picture(filepath.Join(dir, name+".png"))
 }
 
 // picture saves the whole page, top to bottom.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -35,9 +36,9 @@ func TestLooksFindsFlaws(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	sound := `<html lang="zh-CN"><title>错误：登录</title><h1>登录</h1><div data-error-summary tabindex="-1">有 1 处需要修改</div>
+	sound := `<html lang="zh-CN"><title>错误：登录</title><main><h1>登录</h1><div data-error-summary tabindex="-1">有 1 处需要修改</div>
 		<p style="color:#333">看得清的字</p><div style="overflow-x:auto" tabindex="0"><p style="width:900px">自己滚动的表</p></div>
-		<form><input type="tel" name="mobile" inputmode="tel" autocomplete="tel" style="height:44px"><button class="btn btn-primary" style="height:44px">登录</button></form>`
+		<form><label>手机号 <input type="tel" name="mobile" inputmode="tel" autocomplete="tel" style="height:44px"></label><button class="btn btn-primary" style="height:44px">登录</button></form></main>`
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		page := sound
@@ -60,5 +61,14 @@ func TestLooksFindsFlaws(t *testing.T) {
 	tab.Open(srv.URL)
 	if said := tab.found("document", "contrast", "fields", "reflow", "covered", "targets", "thumbs"); said != "" {
 		t.Errorf("a sound page: %s", said)
+	}
+	if file := os.Getenv("CERTSAAS_AXE"); file != "" {
+		if said := tab.axe(file); said != "" {
+			t.Errorf("axe, of a sound page: %s", said)
+		}
+		tab.Open(srv.URL + "?flaw=a+code+that+no+phone+fills+in")
+		if said := tab.axe(file); !strings.Contains(said, "document-title") {
+			t.Errorf("axe, of a page without a title: %q", said)
+		}
 	}
 }
