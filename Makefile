@@ -1,6 +1,6 @@
 # certsaas. Needs Go and make; scripts/setup installs the rest on Debian and Ubuntu.
 
-.PHONY: run build test soak bench generate lint screens requirements clean
+.PHONY: run build test soak bench generate lint screens axe requirements clean
 
 # Builds and starts everything with a private PostgreSQL, the two tenants and demonstration data; prints addresses and log-ins.
 run: build
@@ -35,7 +35,12 @@ lint:
 # Screenshots of every page, at two widths and the console's in the dark too, into screens/.
 screens:
 	scripts/setup test
-	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run 'BYD|KingLong|Looks' -timeout 15m ./portal/journey
+	CERTSAAS_SCREENS=$(CURDIR)/screens go test -count 1 -run 'BYD|KingLong|Looks|States' -timeout 20m ./portal/journey
+
+# axe on every page and state that a journey photographs, at three widths. Fetches axe-core with npm.
+axe:
+	scripts/setup test
+	scripts/axe
 
 # Which requirement of the guides is shown by which test.
 requirements:
