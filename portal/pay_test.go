@@ -166,7 +166,8 @@ func TestPayByTransfer(t *testing.T) {
 		t.Error("no way to take the picture with a phone")
 	}
 
-	bad := b.submit(p, "form#voucher", "next", map[string]string{"payer_last4": "12", "amount": "很多", "transferred_on": "2020-01-01"})
+	equal(t, "the payer, until another is named", o.Organisation(), p.value("payer_name"))
+	bad := b.submit(p, "form#voucher", "next", map[string]string{"payer_name": "", "payer_last4": "12", "amount": "很多", "transferred_on": "2020-01-01"})
 	equal(t, "refused", 422, bad.Status)
 	for _, f := range []string{"file", "payer_name", "payer_last4", "amount", "transferred_on"} {
 		if bad.errors()[f] == "" {

@@ -58,11 +58,12 @@ func (p *Portal) showTransfer(c *fiber.Ctx) error {
 	return web.Render(c, fiber.StatusOK, transferPage(p.transferView(c, x, typedBefore(x))))
 }
 
-// typedBefore is what the payer typed for a voucher that came back, so that he corrects it instead of typing it again.
+// typedBefore is what the payer typed for a voucher that came back, so that he corrects it instead of typing it again; before the
+// first, the applicant himself is taken for the payer.
 func typedBefore(x paying) slip {
 	v := x.desk.Voucher
 	if v == nil || v.State != payment.VoucherRejected {
-		return slip{}
+		return slip{PayerName: x.w.Organisation()}
 	}
 	return slip{PayerName: v.PayerName, PayerLast4: v.PayerLast4, Amount: yuan(v.AmountFen), Day: v.TransferredOn.String(), Remark: v.Remark}
 }
