@@ -273,6 +273,7 @@ func TestPaperInvoice(t *testing.T) {
 	v := url.Values{"version": {p.Find("main input[name=version]").AttrOr("value", "")}, "purpose": {p.Find("main input[name=purpose]").AttrOr("value", "")},
 		"carrier": {"sto"}, "waybill": {"773123456789012"}}
 	must(t, v.Get("purpose") == "invoice", "purpose %q", v.Get("purpose"))
-	pro.post(x.path("/shipping"), v, 303)
+	must(t, p.Find(`.crumbs a[href="/papers"]`).Length() == 1, "the way back leads to another desk: %s", p.text(".crumbs"))
+	must(t, pro.post(x.path("/shipping"), v, 303).location == "/papers", "after a paper invoice another desk opens")
 	must(t, pro.get("/papers", 200).text("tbody") == "", "posted, and still listed")
 }

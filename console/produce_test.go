@@ -137,6 +137,7 @@ func TestUnlock(t *testing.T) {
 	pro := r.login(t, "producer")
 	must(t, strings.Contains(pro.get("/queue/awaiting_key", 200).text("tbody"), x.Number), "not listed")
 	p := pro.get(x.path("/production"), 200)
+	must(t, p.Find(`.crumbs a[href="/queue/awaiting_key"]`).Length() == 1, "the way back leads to another desk: %s", p.text(".crumbs"))
 	v := url.Values{"version": {p.Find("main input[name=version]").AttrOr("value", "")}, "serial": {"OLD-KEY-7"}}
 	pro.post(x.path("/receive"), url.Values{"version": {"0"}}, 409)
 	pro.post(x.path("/receive"), v, 303)

@@ -58,16 +58,17 @@ func (k *Console) renderProduction(c *fiber.Ctx, d *dossier, problem error) erro
 		}
 	}
 	v.DueTone, v.Due = k.due(web.Printer(c), d)
-	queue := "/queue/production"
+	key := "production"
 	if d.Order.State == order.AwaitingKey {
-		queue = "/queue/awaiting_key"
+		key = "awaiting_key"
 	}
-	f, err := k.frame(c, d.Number+dot+d.Name, queue)
+	queue, _ := deskByKey(key)
+	f, err := k.frame(c, d.Number+dot+d.Name, queue.Href)
 	if err != nil {
 		return err
 	}
 	f.Actions = mark(d.House)
-	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.production"), Href: "/queue/production"}}
+	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk." + key), Href: queue.Href}}
 	if problem != nil {
 		return web.Retry(c, problem, productionPage(f, v))
 	}

@@ -98,12 +98,13 @@ func purpose(d *dossier) string {
 }
 
 func (k *Console) renderShipping(c *fiber.Ctx, v *shippingView, problem error) error {
-	f, err := k.frame(c, v.Number+dot+v.Name, "/queue/shipping")
+	from := sentFrom(v.Purpose)
+	f, err := k.frame(c, v.Number+dot+v.Name, from.Href)
 	if err != nil {
 		return err
 	}
 	f.Actions = mark(v.House)
-	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.shipping"), Href: "/queue/shipping"}}
+	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk." + from.Key), Href: from.Href}}
 	if problem == nil {
 		return web.Render(c, fiber.StatusOK, shippingPage(f, v))
 	}
@@ -128,5 +129,15 @@ func (k *Console) ship(c *fiber.Ctx) error {
 		return k.renderShipping(c, v, err)
 	}
 	web.Flash(c, ui.Good, "console.shipping.sent", "Number", d.Number, "Waybill", sent.Waybill)
-	return web.Redirect(c, "/queue/shipping")
+	return web.Redirect(c, sentFrom(sent.Purpose).Href)
+}
+
+// sentFrom is the desk that what is sent comes from: paper invoices have one of their own.
+func sentFrom(purpose string) desk {
+	key := "shipping"
+	if purpose == delivery.Invoice {
+		key = "paper"
+	}
+	d, _ := deskByKey(key)
+	return d
 }
