@@ -38,7 +38,9 @@ func openHouse() (*program.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	mu.Lock()
 	opened = append(opened, log)
+	mu.Unlock()
 	return program.Open(program.Options{Env: []string{"CERTSAAS_LOG_LEVEL=debug", "TMPDIR=" + filepath.Join(dir, "tmp")}, Log: log})
 }
 
@@ -65,14 +67,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// shared opens a thing once and has it closed at the end. Who waits for one thing, the house's place for instance, keeps nobody
+// from another: a test with a program of its own needs the browser meanwhile.
 func shared[T interface{ Close() error }](t *testing.T, open func() (T, error)) T {
 	t.Helper()
-	mu.Lock()
-	defer mu.Unlock()
 	v, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for _, o := range opened {
 		if o == interface{ Close() error }(v) {
 			return v
