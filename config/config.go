@@ -164,6 +164,15 @@ func (c Config) URL(sub string) string {
 	return scheme + "://" + host
 }
 
+// Plain is the platform's address without TLS. Who checks a certificate fetches revocation lists, issuers' certificates and
+// OCSP answers there before he trusts any (RFC 5280 §4.2.1.13, §4.2.2.1).
+func (c Config) Plain() string {
+	if c.Secure() {
+		return "http://" + c.Web.BaseDomain
+	}
+	return c.URL("")
+}
+
 var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
 // Validate reports everything that is wrong, by name.

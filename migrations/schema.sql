@@ -795,6 +795,7 @@ CREATE UNIQUE INDEX certificates_live_key ON public.certificates USING btree (te
 CREATE INDEX certificates_org_idx ON public.certificates USING btree (tenant_id, org_index);
 CREATE INDEX certificates_revoked_idx ON public.certificates USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 CREATE INDEX certificates_spki_idx ON public.certificates USING btree (tenant_id, spki_sha256);
+CREATE INDEX certificates_status_idx ON public.certificates USING btree (authority_id, serial) WHERE (authority_id IS NOT NULL);
 CREATE INDEX challenges_mobile_idx ON public.challenges USING btree (tenant_id, mobile_index, sent_at DESC);
 CREATE INDEX contact_changes_certificate_idx ON public.contact_changes USING btree (tenant_id, certificate_id);
 CREATE UNIQUE INDEX contact_changes_open_key ON public.contact_changes USING btree (tenant_id, certificate_id) WHERE (state = ANY (ARRAY['waiting'::text, 'approved'::text]));

@@ -12,7 +12,7 @@ import (
 func Mount(srv *web.Server, a *platform.Platform) error {
 	p := New(Deps{
 		DB: a.DB, Clock: a.Clock, Authz: a.Authz, Tenants: a.Tenants, Rules: a.Rules, Accounts: a.Accounts, Orders: a.Orders, Materials: a.Materials,
-		Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, Delivery: a.Delivery, Invoices: a.Invoices, Reminders: a.Reminders,
+		Letters: a.Letters, Payments: a.Payments, Reviews: a.Reviews, Issuance: a.Issuance, CA: a.CA, Delivery: a.Delivery, Invoices: a.Invoices, Reminders: a.Reminders,
 		Server: srv, HTTPS: a.Config.Secure(), Demo: a.Demo, Site: a.Sites.Portal,
 	})
 	err := errors.Join(srv.Mount(p.Routes(), web.Portal), srv.Mount(p.PlatformRoutes(), web.Platform))

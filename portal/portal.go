@@ -60,6 +60,7 @@ type Deps struct {
 	Payments  *payment.Service
 	Reviews   *review.Service
 	Issuance  *issuance.Service
+	CA        *issuance.Local // answers those who check certificates
 	Delivery  *delivery.Service
 	Invoices  *invoice.Service
 	Reminders *reminder.Service // nil: no links are answered
@@ -82,7 +83,7 @@ func (p *Portal) Routes() []web.Route {
 }
 
 // PlatformRoutes is the route table of the platform's own host: the landing and the addresses that the printed guides name.
-func (p *Portal) PlatformRoutes() []web.Route { return append(p.routesPlatform(), p.routesCRL()...) }
+func (p *Portal) PlatformRoutes() []web.Route { return append(p.routesPlatform(), p.routesPKI()...) }
 
 // tenantOf is the compiled tenant of a site.
 func tenantOf(site *web.Site) *tenant.Tenant {

@@ -55,8 +55,12 @@ func (p *Portal) routesAfter() []web.Route {
 	return append(append(append(pay, orders...), key...), open...)
 }
 
-// routesCRL is what relying parties fetch from the platform's host: revocation lists and issuers' certificates, at the
-// addresses that certificates name (RFC 5280 §4.2.1.13, §4.2.2.1).
-func (p *Portal) routesCRL() []web.Route {
-	return []web.Route{{Method: "GET", Path: "/crl/:name", Handler: p.serveCRL}}
+// routesPKI is what relying parties ask the platform's host for: revocation lists, issuers' certificates and whether a
+// certificate holds, at the addresses that certificates name (RFC 5280 §4.2.1.13, §4.2.2.1).
+func (p *Portal) routesPKI() []web.Route {
+	return []web.Route{
+		{Method: "GET", Path: "/crl/:name", Handler: p.serveCRL},
+		{Method: "POST", Path: "/ocsp/:authority", Handler: p.serveOCSP, Machine: true},
+		{Method: "GET", Path: "/ocsp/:authority/*", Handler: p.serveOCSP, Machine: true},
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +40,9 @@ const (
 type Local struct {
 	issuers map[pki.Algorithm]localIssuer // never changes after OpenLocal
 	vault   *vault.Vault
+
+	mu         sync.Mutex
+	responders map[pki.Algorithm]pki.Authority // who answers for an issuer, see responder
 }
 
 type localIssuer struct {
@@ -47,11 +51,11 @@ type localIssuer struct {
 	key  crypto.Signer
 }
 
-// OpenLocal loads the authorities, making those that are missing. name is the operator's company name; baseURL is where
-// revocation lists and CA certificates are served ("http://host/crl"). New authorities are valid from since, which lies
+// OpenLocal loads the authorities, making those that are missing. name is the operator's company name; plain is where
+// revocation lists and CA certificates are served ("http://host"). New authorities are valid from since, which lies
 // in the past where a demonstration issues certificates that are due for renewal already.
-func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL string, since time.Time) (*Local, error) {
-	ca := &Local{issuers: map[pki.Algorithm]localIssuer{}, vault: v}
+func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, plain string, since time.Time) (*Local, error) {
+	ca := &Local{issuers: map[pki.Algorithm]localIssuer{}, vault: v, responders: map[pki.Algorithm]pki.Authority{}}
 	err := d.WithSystem(ctx, "ca/open", func(ctx context.Context, tx *db.Tx) error {
 		// one process makes the authorities, the others find them
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('certsaas/authorities'))`); err != nil {
@@ -63,7 +67,7 @@ func OpenLocal(ctx context.Context, d *db.DB, v *vault.Vault, name, baseURL stri
 				return err
 			}
 			if is == nil {
-				if is, err = create(ctx, tx, v, alg, name, baseURL, since); err != nil {
+				if is, err = create(ctx, tx, v, alg, name, plain, since); err != nil {
 					return err
 				}
 			}
@@ -119,7 +123,7 @@ func load(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm) (*l
 	return &localIssuer{Issuer{found["issuing"].id, cert, root}, found["root"].id, key}, nil
 }
 
-func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, name, baseURL string, since time.Time) (*localIssuer, error) {
+func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, name, plain string, since time.Time) (*localIssuer, error) {
 	label := map[pki.Algorithm]string{pki.RSA2048: "RSA", pki.P256: "P-256"}[alg]
 	now := tx.Now()
 	subject := func(kind string) pki.Subject {
@@ -137,7 +141,8 @@ func create(ctx context.Context, tx *db.Tx, v *vault.Vault, alg pki.Algorithm, n
 	if serial, err = pki.NewSerial(rand.Reader); err != nil {
 		return nil, err
 	}
-	urls := pki.IssuingURLs{CRL: []string{baseURL + "/" + rootID.String() + ".crl"}, Issuer: []string{baseURL + "/" + rootID.String() + ".cer"}}
+	at := addressesOf(plain, rootID)
+	urls := pki.IssuingURLs{CRL: []string{at.crl}, Issuer: []string{at.cer}}
 	issuing, err := pki.NewIssuing(root, subject("Issuing CA"), alg, urls, serial, since, pki.AddYears(now, issuingYears))
 	if err != nil {
 		return nil, err

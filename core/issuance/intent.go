@@ -81,8 +81,7 @@ func (s *Service) prepare(ctx context.Context, tx *db.Tx, w work, csr pki.CSR) (
 
 // compose builds and lints the certificate of an item.
 func (s *Service) compose(ctx context.Context, tx *db.Tx, w work, csr pki.CSR, is Issuer) (pki.Ticket, string, error) {
-	url := s.CRLBase + "/" + is.ID.String()
-	prof, err := profile(w.p, w.order.TermYears, url+".crl", url+".cer")
+	prof, err := profile(w.p, w.order.TermYears, addressesOf(s.Plain, is.ID))
 	if err != nil {
 		return pki.Ticket{}, "", err
 	}

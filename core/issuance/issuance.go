@@ -46,7 +46,7 @@ type Deps struct {
 	CA      CA
 	Key     ed25519.PrivateKey // signs agent tickets
 	Issuer  string             // name of this platform in tickets
-	CRLBase string             // "http://host/crl"
+	Plain   string             // "http://host": where those who check certificates fetch what they need
 }
 
 // Service is the use cases of issuance.

@@ -17,11 +17,20 @@ import (
 	"certsaas/core/tenant"
 )
 
+// addresses are where who checks a certificate finds what its authority says; portal.routesPKI answers there.
+type addresses struct{ crl, cer, ocsp string }
+
+func addressesOf(plain string, authority uuid.UUID) addresses {
+	id := authority.String()
+	return addresses{crl: plain + "/crl/" + id + ".crl", cer: plain + "/crl/" + id + ".cer", ocsp: plain + "/ocsp/" + id}
+}
+
 // profile compiles the certificate profile of a product for one issuer and term.
-func profile(p tenant.Product, years int, crlURL, issuerURL string) (pki.Profile, error) {
+func profile(p tenant.Product, years int, at addresses) (pki.Profile, error) {
 	c := p.Certificate.Profile
 	c.ValidityYears = max(years, 1)
-	c.CRLURLs, c.IssuerURLs = append([]string{crlURL}, c.CRLURLs...), append([]string{issuerURL}, c.IssuerURLs...)
+	c.CRLURLs, c.IssuerURLs = append([]string{at.crl}, c.CRLURLs...), append([]string{at.cer}, c.IssuerURLs...)
+	c.OCSPURLs = append([]string{at.ocsp}, c.OCSPURLs...)
 	prof, err := pki.CompileProfile(c)
 	if err != nil {
 		return prof, fmt.Errorf("issuance: product %s: %w", p.Code, err)
@@ -79,8 +88,7 @@ func (s *Service) Backdated(ctx context.Context, p tenant.Product, csr pki.CSR, 
 	if err != nil {
 		return pki.Certificate{}, uuid.Nil, err
 	}
-	url := s.CRLBase + "/" + is.ID.String()
-	prof, err := profile(p, 1, url+".crl", url+".cer")
+	prof, err := profile(p, 1, addressesOf(s.Plain, is.ID))
 	if err != nil {
 		return pki.Certificate{}, uuid.Nil, err
 	}

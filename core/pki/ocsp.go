@@ -20,6 +20,9 @@ var oidOCSPNoCheck = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
 // MaxOCSPRequest bounds a request in bytes.
 const MaxOCSPRequest = 4 << 10
 
+// OCSPTryLater is the unsigned answer of a responder that cannot look now.
+func OCSPTryLater() []byte { return bytes.Clone(ocsp.TryLaterErrorResponse) }
+
 // NewResponder makes a delegated OCSP signer under an issuing CA: EKU OCSPSigning
 // and nocheck. Keep it short-lived (days) and renew it before it ends.
 func NewResponder(issuing Authority, subject Subject, a Algorithm, serial *big.Int, notBefore, notAfter time.Time) (Authority, error) {

@@ -200,13 +200,12 @@ func (p *Platform) documents(ctx context.Context) error {
 
 // certificates opens the platform's CA and wires issuance; what it knows of old keys goes into prices and eligibility.
 func (p *Platform) certificates(ctx context.Context) error {
-	base := p.Sites.Platform() + "/crl"
 	name, since := operator, p.Clock.Now().Add(-5*time.Minute)
 	if p.Demo {
 		name, since = operator+"（演示CA）", since.AddDate(-2, 0, 0)
 	}
 	var err error
-	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, name, base, since); err != nil {
+	if p.CA, err = issuance.OpenLocal(ctx, p.DB, p.Vault, name, p.Sites.Plain(), since); err != nil {
 		return err
 	}
 	key, err := p.Vault.SigningKey(ctx, "keyagent")
@@ -214,7 +213,7 @@ func (p *Platform) certificates(ctx context.Context) error {
 		return err
 	}
 	p.Issuance = issuance.New(issuance.Deps{DB: p.DB, Vault: p.Vault, Orders: p.Orders, Tenants: p.Tenants, Authz: p.Authz, CA: p.CA,
-		Key: key, Issuer: p.Sites.Platform(), CRLBase: base})
+		Key: key, Issuer: p.Sites.Platform(), Plain: p.Sites.Plain()})
 	p.Orders.LearnFrom(p.Issuance.OldKey, "old_key", "old_key_late")
 	return nil
 }

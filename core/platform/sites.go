@@ -28,6 +28,9 @@ func newSites(c config.Config, reg *tenant.Registry) (*Sites, error) {
 // Platform is the platform's own origin: scheme, host and port, without a slash at the end.
 func (s *Sites) Platform() string { return s.config.URL("") }
 
+// Plain is where those who check certificates fetch what they need: the platform's host, http.
+func (s *Sites) Plain() string { return s.config.Plain() }
+
 // Console is the staff's origin.
 func (s *Sites) Console() string { return s.config.URL("console") }
 

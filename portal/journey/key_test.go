@@ -124,6 +124,14 @@ func (w town) chainHolds(cert *x509.Certificate) {
 		"-attime", strconv.FormatInt(w.Now().Unix(), 10), leaf); !strings.Contains(said, ": OK") {
 		w.t.Errorf("openssl verify: %s", said)
 	}
+	if len(cert.OCSPServer) == 0 {
+		w.t.Fatal("the certificate does not say who answers for it")
+	}
+	// asked by openssl itself at the address in the certificate; its own clock may be another than the program's
+	if said := w.tool("openssl", "openssl", "ocsp", "-issuer", inter, "-cert", leaf, "-url", cert.OCSPServer[0], "-CAfile", inter, "-partial_chain", "-verify_other", inter,
+		"-no_nonce", "-attime", strconv.FormatInt(w.Now().Unix(), 10), "-validity_period", "1000000000"); !strings.Contains(said, "Response verify OK") || !strings.Contains(said, ": good") {
+		w.t.Errorf("openssl ocsp: %s", said)
+	}
 }
 
 // fetchCertificate is the issuer's certificate from the address in a certificate (RFC 5280 §4.2.2.1).

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"certsaas/config"
 	"certsaas/core/authz"
 	"certsaas/core/coretest"
 	"certsaas/core/db"
@@ -46,10 +47,12 @@ type Bench struct {
 	Dealer, Stranger, Reviewer, Second, Producer, Finance, Other context.Context
 }
 
-// NewBench opens a platform with the bench's tenant alone.
+// NewBench opens a platform with the bench's tenant alone. Browsers reach it over TLS, as in service.
 func NewBench(t *testing.T) *Bench {
 	t.Helper()
-	b := &Bench{World: open(t), Account: db.NewID()}
+	c := config.Default()
+	c.Web.PublicURL = "https://" + c.Web.BaseDomain
+	b := &Bench{World: open(t, c), Account: db.NewID()}
 	pack, err := fs.Sub(benchPack, "bench")
 	if err != nil {
 		t.Fatal(err)

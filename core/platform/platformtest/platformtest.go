@@ -31,7 +31,7 @@ type World struct {
 // New opens a platform. pages are the message files of the pages under test.
 func New(t *testing.T, pages ...fs.FS) *World {
 	t.Helper()
-	w := open(t, pages...)
+	w := open(t, config.Default(), pages...)
 	if err := w.InstallPacks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func New(t *testing.T, pages ...fs.FS) *World {
 }
 
 // open is New without any tenant.
-func open(t *testing.T, pages ...fs.FS) *World {
+func open(t *testing.T, c config.Config, pages ...fs.FS) *World {
 	t.Helper()
 	clk := clock.NewShifted(clock.System())
 	clk.SetNow(Start)
@@ -49,7 +49,7 @@ func open(t *testing.T, pages ...fs.FS) *World {
 	}
 	sms := &channel.Recording{}
 	p, err := platform.Open(t.Context(), platform.Options{
-		DB: coretest.DBAt(t, clk), DataDir: t.TempDir(), Clock: clk, Config: config.Default(),
+		DB: coretest.DBAt(t, clk), DataDir: t.TempDir(), Clock: clk, Config: c,
 		CreateKEK: true, Demo: true, Sender: sms, Bundle: bundle,
 	})
 	if err != nil {

@@ -1,6 +1,9 @@
 package portal
 
 import (
+	"encoding/base64"
+	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -34,6 +37,43 @@ func (p *Portal) serveCRL(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, kind)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=300")
 	return c.Send(body)
+}
+
+// serveOCSP answers whether a certificate still holds: the request is the body, or base64 in the path (RFC 6960 appendix A.1).
+// What cannot be read is answered in the protocol's own words, and so is a database that is away.
+func (p *Portal) serveOCSP(c *fiber.Ctx) error {
+	id, err := uuid.Parse(c.Params("authority"))
+	if err != nil {
+		return fault.New(fault.NotFound, "web.not_found")
+	}
+	request := c.Body()
+	if c.Method() != fiber.MethodPost {
+		request = ocspFromPath(c.Params("*"))
+	}
+	answer, err := p.Issuance.OCSP(c.UserContext(), p.CA, id, request)
+	switch {
+	case errors.Is(err, fault.Unavailable):
+		answer = pki.OCSPTryLater()
+		c.Set(fiber.HeaderCacheControl, "no-store")
+	case err != nil:
+		return err
+	default:
+		c.Set(fiber.HeaderCacheControl, "max-age=300, public, no-transform, must-revalidate")
+	}
+	c.Set(fiber.HeaderContentType, "application/ocsp-response")
+	return c.Send(answer)
+}
+
+// ocspFromPath is the request in a path, nil where there is none: escaped or not, since base64 has slashes.
+func ocspFromPath(text string) []byte {
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	request, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return request
 }
 
 // issuer is the certificate of one of the platform's issuing authorities, nil for others.
