@@ -28,6 +28,7 @@ const shownContacts = 100
 type contactsView struct {
 	Slug, Administrator, By string
 	Rows                    []ui.Row
+	Nobody                  bool // the enterprise has no administrator either
 	Total                   int
 	At                      string
 	May                     bool
@@ -53,6 +54,7 @@ func (k *Console) contactsView(c *fiber.Ctx, s tenant.Summary) (ui.ConsoleProps,
 	if err != nil {
 		return ui.ConsoleProps{}, v, err
 	}
+	v.Nobody = t.Administrator().Email == ""
 	v.Administrator = firstOf(t.Administrator().Email, p.T("remind.none_declared"))
 	v.By = t.Roster().By
 	if v.By != "" {

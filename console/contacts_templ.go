@@ -91,7 +91,7 @@ func contactsPage(f ui.ConsoleProps, v contactsView) templ.Component {
 			} else {
 				templ_7745c5c3_Err = ui.DataTable(ui.TableProps{Label: f.Title, Rows: v.Rows, Dense: true, Columns: []ui.Column{
 					{Label: v.By}, {Label: ui.T(ctx, "remind.contact_name")}, {Label: ui.T(ctx, "remind.contact_mobile")}, {Label: ui.T(ctx, "remind.contact_email"), Wide: true},
-				}, Empty: ui.EmptyProps{Title: ui.T(ctx, "remind.contacts_none"), Text: ui.T(ctx, "remind.contacts_none_text")}}).Render(ctx, templ_7745c5c3_Buffer)
+				}, Empty: v.empty(func(id string) string { return ui.T(ctx, id) })}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -200,6 +200,14 @@ func contactsPage(f ui.ConsoleProps, v contactsView) templ.Component {
 		}
 		return nil
 	})
+}
+
+// empty says who is told instead when nobody is on the list.
+func (v contactsView) empty(t func(string) string) ui.EmptyProps {
+	if v.Nobody {
+		return ui.EmptyProps{Title: t("remind.contacts_none"), Text: t("remind.contacts_nobody")}
+	}
+	return ui.EmptyProps{Title: t("remind.contacts_none"), Text: t("remind.contacts_none_text")}
 }
 
 var _ = templruntime.GeneratedTemplate

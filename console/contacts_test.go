@@ -20,6 +20,7 @@ func TestRosterContactsPage(t *testing.T) {
 	bad := onb.post(path, url.Values{"list": {"AB12345678,张演示,13800138777,\nCD12345678,李演示,12345,"}}, 422)
 	must(t, strings.Contains(bad.text("main"), "第 2 行：手机号不正确") && strings.Contains(bad.Find("textarea").Text(), "13800138777"), "%s", bad.text("main"))
 	must(t, strings.Contains(onb.get(path, 200).text("main"), "尚未登记联系人"), "a part was taken")
+	must(t, strings.Contains(onb.get("/tenants/kinglong/contacts", 200).text("main"), "企业管理员邮箱也未声明"), "an administrator nobody declared is said to be told")
 	onb.post(path, url.Values{"list": {"AB12345678,张演示,13800138777,demo@dealer.example"}}, 303)
 	p := onb.get(path, 200)
 	must(t, strings.Contains(p.text("main"), "AB12345678 张** 138****8777") && !strings.Contains(p.body, "13800138777") && strings.Contains(p.text("main"), "dealers@byd-demo.example"), "%s", p.text("main"))

@@ -8,6 +8,7 @@ import (
 	"certsaas/core/authz"
 	"certsaas/core/order"
 	"certsaas/core/web"
+	"certsaas/core/web/ui"
 )
 
 func (k *Console) homeRoutes() []web.Route {
@@ -26,7 +27,8 @@ type homeView struct {
 	Piles   []pile
 	Held    []orderRow
 	Worries []string
-	Search  bool // the reader may look for orders
+	Search  bool      // the reader may look for orders
+	Waiting []ui.Link // releases that wait to be published, for who may
 }
 
 // home shows a person the work of his roles; those without any are led to what they keep.
@@ -51,6 +53,9 @@ func (k *Console) home(c *fiber.Ctx) error {
 		return err
 	}
 	v := homeView{Piles: piles, Worries: k.worryLines(web.Printer(c), worries), Search: k.may(ctx, authz.QueueView)}
+	if v.Waiting, err = k.unpublished(c); err != nil {
+		return err
+	}
 	if v.Held, err = k.held(c); err != nil {
 		return err
 	}
@@ -59,6 +64,24 @@ func (k *Console) home(c *fiber.Ctx) error {
 		return err
 	}
 	return web.Render(c, fiber.StatusOK, homePage(f, v))
+}
+
+// unpublished are the releases that wait to be published, newest of each tenant.
+func (k *Console) unpublished(c *fiber.Ctx) ([]ui.Link, error) {
+	if !k.may(c.UserContext(), authz.TenantPublish) {
+		return nil, nil
+	}
+	list, err := k.Releases.List(c.UserContext())
+	if err != nil {
+		return nil, err
+	}
+	var out []ui.Link
+	for _, s := range list {
+		if s.Latest > s.Published {
+			out = append(out, ui.Link{Label: k.houseName(c, s) + dot + web.Printer(c).T("console.tenant.unpublished", "Number", s.Latest), Href: releasePath(s.Slug, s.Latest)})
+		}
+	}
+	return out, nil
 }
 
 // held are the orders that a reviewer opened and did not decide yet: nobody else can while they are his.

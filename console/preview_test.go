@@ -44,6 +44,8 @@ func TestReleasePreviewsReminders(t *testing.T) {
 		must(t, strings.Contains(text, want), "no %q in %s", want, text)
 	}
 	must(t, p.Find(`form[action$="/publish"]`).Length() == 1, "no way to publish")
+	must(t, b.get("/", 200).Find(`main a[href="/tenants/byd/releases/3"]`).Length() == 1, "who publishes is not told at home that a release waits")
+	must(t, r.login(t, "auditor").get("/", 200).Find(`main a[href^="/tenants/"]`).Length() == 0, "who may not publish is asked to")
 	live := b.get("/tenants/byd/releases/1", 200)
 	must(t, !strings.Contains(live.text("main"), "发布后到期提醒的变化"), "a release in force is previewed")
 }

@@ -121,7 +121,7 @@ func (k *Console) showTenant(c *fiber.Ctx) error {
 		case r.Published != nil:
 			state = ui.Tag(ui.Plain, p.T("console.tenant.past"))
 		}
-		v.Releases = append(v.Releases, ui.Row{Href: "/tenants/" + s.Slug + "/releases/" + strconv.Itoa(r.Number), Cells: []ui.Cell{
+		v.Releases = append(v.Releases, ui.Row{Href: releasePath(s.Slug, r.Number), Cells: []ui.Cell{
 			{Text: strconv.Itoa(r.Number)}, {Body: state}, {Text: ui.DateTime(r.CreatedAt)}, {Text: by(who, r.CreatedBy)}, {Text: firstOf(dateTime(r.Published), "–")},
 		}})
 	}
@@ -144,6 +144,11 @@ func languages(p i18n.Printer, codes []string) string {
 		out = append(out, firstOf(names[l], l))
 	}
 	return strings.Join(out, p.T("console.list.comma"))
+}
+
+// releasePath is where a release is read.
+func releasePath(slug string, number int) string {
+	return "/tenants/" + slug + "/releases/" + strconv.Itoa(number)
 }
 
 // houseName is what people call a tenant; one that was never published has its slug alone.
