@@ -3,6 +3,7 @@ package journey
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"certsaas/core/web"
 	"certsaas/portal"
 	"certsaas/portal/aftertext"
+	"certsaas/scheduler"
 )
 
 // caller is who asks.
@@ -66,16 +68,15 @@ func (m *matrix) mount(t *testing.T, https bool) *web.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dealers := portal.New(portal.Deps{DB: w.DB, Clock: w.Clock, Authz: w.Authz, Tenants: w.Tenants, Rules: w.Rules, Accounts: w.Accounts, Orders: w.Orders,
-		Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews, Issuance: w.Issuance, Delivery: w.Delivery,
-		Invoices: w.Invoices, Reminders: w.Reminders, Server: srv, Demo: true, HTTPS: https, Site: w.Sites.Portal})
-	staff := console.New(console.Deps{DB: w.DB, Clock: w.Clock, Calendar: w.Calendar, Authz: w.Authz, Tenants: w.Tenants, Releases: w.Releases, Rules: w.Rules,
-		Orders: w.Orders, Accounts: w.Accounts, Staff: w.Staff, Materials: w.Materials, Letters: w.Letters, Payments: w.Payments, Reviews: w.Reviews,
-		Issuance: w.Issuance, Delivery: w.Delivery, Invoices: w.Invoices, Notify: w.Notify, Reminders: w.Reminders, Overdue: w.Overdue, Server: srv, HTTPS: https, Site: w.Sites.Portal})
-	for _, err := range []error{srv.Mount(dealers.Routes(), web.Portal), srv.Mount(dealers.PlatformRoutes(), web.Platform), srv.Mount(staff.Routes(), web.Console)} {
-		if err != nil {
-			t.Fatal(err)
-		}
+	before, shop := w.Config, w.DemoPay
+	defer func() { w.Config, w.DemoPay = before, shop }()
+	w.DemoPay = nil // another party's pages
+	if https {
+		w.Config.Web.PublicURL = "https://localhost:8080"
+	}
+	watch := scheduler.NewWatch(w.Platform, scheduler.Jobs(w.Platform))
+	if err := errors.Join(portal.Mount(srv, w.Platform), console.Mount(srv, w.Platform, watch)); err != nil {
+		t.Fatal(err)
 	}
 	srv.Seal()
 	return srv
