@@ -122,7 +122,7 @@ func TestKingLongIsMadeAndSent(t *testing.T) {
 	equal(t, "a line for each key", o.Quantity, p.Find(".keys li").Length())
 	p.has(".waybill", "顺丰快递", "SF7444400043266", "查看物流")
 	equal(t, "copy", "SF7444400043266", p.Find(".waybill [data-copy]").AttrOr("data-copy", ""))
-	p.has("main", "发票", "待开票")
+	p.has("main", "发票", "待开票", "增值税电子普通发票") // in the words it was chosen by
 	equal(t, "no file yet", 404, b.get("/orders/"+o.ID.String()+"/invoice").Status)
 	rules := p.Find(".rules li")
 	equal(t, "rules of use", 8, rules.Length())

@@ -265,12 +265,22 @@ func invoiceOf(h history, say i18n.Printer) ([]ui.Datum, bool) {
 	if x == nil {
 		return nil, false
 	}
-	out := []ui.Datum{{Label: say.T("after.invoice.kind"), Value: say.T("invoice.kind." + x.Kind)}, {Label: say.T("after.state"), Value: say.T("invoice.state." + string(x.State))},
+	out := []ui.Datum{{Label: say.T("after.invoice.kind"), Value: invoiceKind(h, say)}, {Label: say.T("after.state"), Value: say.T("invoice.state." + string(x.State))},
 		{Label: say.T("after.invoice.title"), Value: x.Header.Title}, {Label: say.T("after.amount"), Value: ui.Money(x.AmountFen)}}
 	if x.Number != "" {
 		out = append(out, ui.Datum{Label: say.T("after.invoice.number"), Value: x.Number, Mono: true})
 	}
 	return out, x.State == invoice.Done && x.File != [16]byte{}
+}
+
+// invoiceKind is the kind of the order's invoice in the words it was chosen by.
+func invoiceKind(h history, say i18n.Printer) string {
+	for _, k := range h.Item.Invoice.Kinds {
+		if k.Code == h.Invoice.Kind {
+			return k.Label.In(say.Locale())
+		}
+	}
+	return say.T("invoice.kind." + h.Invoice.Kind)
 }
 
 // furtherOf are the steps that open after approval, or while a key is to be sent in.
