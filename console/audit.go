@@ -188,7 +188,7 @@ func detailText(detail map[string]any) string {
 
 // acts are the actions that have words: console.act.<action>.
 var acts = strings.Fields(`
-	account.create account.register account.provision account.login account.password account.logout_everywhere
+	account.create account.register account.provision account.login account.password
 	certificate.prepared certificate.issued certificate.abandoned certificate.imported certificate.revoked
 	file.attach file.upload file.view
 	invoice.requested invoice.changed invoice.issued invoice.shipped invoice.withdrawn

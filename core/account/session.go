@@ -122,20 +122,6 @@ func (s *Service) Logout(ctx context.Context, tenant uuid.UUID, token string) er
 	return s.db.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error { return end(ctx, tx, token) })
 }
 
-// LogoutEverywhere ends every session of an account.
-func (s *Service) LogoutEverywhere(ctx context.Context, tenant, id uuid.UUID) error {
-	return s.db.WithTenant(ctx, tenant, func(ctx context.Context, tx *db.Tx) error {
-		a, err := s.Load(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := endAll(ctx, tx, id); err != nil {
-			return err
-		}
-		return record(ctx, tx, a, "account.logout_everywhere", nil)
-	})
-}
-
 func end(ctx context.Context, tx *db.Tx, token string) error {
 	if _, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = $3 WHERE tenant_id = $1 AND id_hash = $2 AND revoked_at IS NULL`,
 		tx.Tenant(), hashToken(token), tx.Now()); err != nil {

@@ -8,7 +8,6 @@ package channel
 
 import (
 	"context"
-	"errors"
 
 	"certsaas/core/fault"
 )
@@ -49,23 +48,4 @@ func (b ByChannel) Send(ctx context.Context, m Message) (string, error) {
 		return "", fault.New(fault.Unavailable, "channel.none", "Channel", m.Channel)
 	}
 	return s.Send(ctx, m)
-}
-
-// Fallback tries one provider after the other: the next only when the one
-// before is away or at a limit, never when it refused the message itself.
-type Fallback []Sender
-
-// Send returns the first success, or the last error.
-func (f Fallback) Send(ctx context.Context, m Message) (string, error) {
-	err := error(fault.New(fault.Unavailable, "channel.none", "Channel", m.Channel))
-	for _, s := range f {
-		var id string
-		if id, err = s.Send(ctx, m); err == nil {
-			return id, nil
-		}
-		if !errors.Is(err, fault.Unavailable) && !errors.Is(err, fault.RateLimited) {
-			return "", err
-		}
-	}
-	return "", err
 }

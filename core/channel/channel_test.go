@@ -3,7 +3,6 @@ package channel_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -110,28 +109,5 @@ func TestMessages(t *testing.T) {
 	t.Parallel()
 	for _, p := range i18n.Lint(channel.Messages) {
 		t.Error(p)
-	}
-}
-
-// refusing is a provider that will never take the message.
-type refusing struct{}
-
-func (refusing) Send(context.Context, channel.Message) (string, error) {
-	return "", fault.New(fault.Invalid, "channel.refused")
-}
-
-func TestFallback(t *testing.T) {
-	t.Parallel()
-	second := &channel.Recording{}
-	if _, err := (channel.Fallback{channel.Failing{}, second}).Send(t.Context(), channel.Message{}); err != nil || len(second.Sent()) != 1 {
-		t.Errorf("first away: %v", err)
-	}
-	if _, err := (channel.Fallback{refusing{}, second}).Send(t.Context(), channel.Message{}); !errors.Is(err, fault.Invalid) || len(second.Sent()) != 1 {
-		t.Errorf("first refused: %v", err)
-	}
-	for _, none := range []channel.Fallback{{}, {channel.Failing{}, channel.Failing{}}} {
-		if _, err := none.Send(t.Context(), channel.Message{}); !errors.Is(err, fault.Unavailable) {
-			t.Errorf("nobody left: %v", err)
-		}
 	}
 }

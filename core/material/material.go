@@ -70,9 +70,6 @@ type Finding struct {
 	Refuses bool           `json:"refuses,omitzero"` // the order cannot be handed in with this picture
 }
 
-// Live tells whether the file is the one that counts for its field.
-func (f File) Live() bool { return f.SupersededAt == nil }
-
 // Name is the name a saved copy gets: made by us, never the browser's (number is the order's).
 func (f File) Name(number string) string {
 	ext := map[string]string{"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf", "application/ofd": ".ofd", "application/xml": ".xml"}[f.MediaType]
@@ -158,11 +155,6 @@ func (s *Service) Find(ctx context.Context, tx *db.Tx, id uuid.UUID) (File, erro
 // List reads the live files of an order, in the order they came.
 func (s *Service) List(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]File, error) {
 	return s.query(ctx, tx, orderID, "AND f.superseded_at IS NULL")
-}
-
-// History reads every file an order ever had, replaced ones included.
-func (s *Service) History(ctx context.Context, tx *db.Tx, orderID uuid.UUID) ([]File, error) {
-	return s.query(ctx, tx, orderID, "")
 }
 
 func (s *Service) query(ctx context.Context, tx *db.Tx, orderID uuid.UUID, and string) ([]File, error) {

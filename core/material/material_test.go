@@ -83,14 +83,15 @@ func TestUpload(t *testing.T) {
 		if len(live) != 1 || live[0].ID != second.ID {
 			t.Errorf("live files %+v", live)
 		}
-		all, err2 := w.Materials.History(ctx, tx, o.ID)
-		if len(all) != 2 || all[0].Live() {
-			t.Errorf("history %+v", all)
-		}
-		return errors.Join(err, err2)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	var kept int // the first picture stays in the record
+	coretest.OwnerRow(t, w.DB, []any{&kept}, `SELECT count(*) FROM files WHERE order_id = $1 AND superseded_at IS NOT NULL`, o.ID)
+	if kept != 1 {
+		t.Errorf("%d replaced pictures kept", kept)
 	}
 	var audited int
 	coretest.OwnerRow(t, w.DB, []any{&audited}, `SELECT count(*) FROM audit_entries WHERE action = 'file.upload' AND resource = $1`, "order/"+o.ID.String())

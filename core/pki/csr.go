@@ -23,22 +23,11 @@ type CSR struct {
 	raw       []byte
 }
 
-// Public is the requested public key: *rsa.PublicKey or *ecdsa.PublicKey.
-func (c CSR) Public() crypto.PublicKey { return c.pub }
-
 // Algorithm is RSA2048 (any allowed RSA length) or P256.
 func (c CSR) Algorithm() Algorithm { return c.algorithm }
 
 // SPKISHA256 identifies the public key.
 func (c CSR) SPKISHA256() SPKI { return c.spki }
-
-// DER is the request as received, without its PEM armour.
-func (c CSR) DER() []byte { return bytes.Clone(c.raw) }
-
-// PEM is the request in PEM armour.
-func (c CSR) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: c.raw})
-}
 
 // CSROption adds a check to ParseCSR.
 type CSROption func(*csrPolicy)

@@ -184,9 +184,6 @@ func (p *Profile) compileSubject(c ProfileConfig) error {
 // Name is the profile's name as configured.
 func (p Profile) Name() string { return p.name }
 
-// Years is the configured validity.
-func (p Profile) Years() int { return p.years }
-
 // Algorithms lists the allowed key algorithms, preferred first.
 func (p Profile) Algorithms() []Algorithm { return slices.Clone(p.algorithms) }
 

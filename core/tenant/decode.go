@@ -263,9 +263,3 @@ func Placeholders(s string) []string {
 	slices.Sort(names)
 	return names
 }
-
-// Fill puts values into the {names} of a text; a name without a value stays empty.
-// Values are inserted as they are, once: a value that looks like a placeholder is not filled again.
-func Fill(s string, values map[string]string) string {
-	return blank.ReplaceAllStringFunc(s, func(m string) string { return values[m[1:len(m)-1]] })
-}

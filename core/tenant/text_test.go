@@ -15,24 +15,6 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-func TestFill(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		text   string
-		values map[string]string
-		want   string
-	}{
-		{"您的订单 {no} 已通过", map[string]string{"no": "BYD20261128001"}, "您的订单 BYD20261128001 已通过"},
-		{"{a}{b}", map[string]string{"a": "{b}", "b": "x"}, "{b}x"}, // a value is never filled again
-		{"{a} {A} {} { a }", nil, " {A} {} { a }"},
-		{"{{a}}", map[string]string{"a": "1"}, "{1}"},
-	} {
-		if got := Fill(tc.text, tc.values); got != tc.want {
-			t.Errorf("%q gives %q, want %q", tc.text, got, tc.want)
-		}
-	}
-}
-
 func TestDrawings(t *testing.T) {
 	t.Parallel()
 	const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">`

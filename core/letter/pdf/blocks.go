@@ -160,18 +160,6 @@ func (Rule) place(l *layout) {
 	l.y += 4 * mm
 }
 
-func (Space) texts() []Text { return nil }
-
-func (b Space) place(l *layout) { l.y = min(l.y+max(0, b.MM)*mm, bottom) }
-
-func (PageBreak) texts() []Text { return nil }
-
-func (PageBreak) place(l *layout) {
-	if l.y > marginTop {
-		l.newPage()
-	}
-}
-
 func (b Signature) texts() []Text {
 	out := []Text{Plain(b.Date)}
 	for _, p := range b.Parties {

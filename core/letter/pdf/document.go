@@ -167,12 +167,6 @@ type Signature struct {
 // Rule is a thin line across the page.
 type Rule struct{}
 
-// Space is vertical space in millimetres.
-type Space struct{ MM float64 }
-
-// PageBreak begins a new page.
-type PageBreak struct{}
-
 // MissingGlyphError says which characters of a document the font cannot print. The applicant is told them by name.
 type MissingGlyphError struct{ Runes []rune }
 

@@ -2,8 +2,6 @@ package qr
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	rsc "rsc.io/qr"
 )
@@ -49,21 +47,4 @@ func (m Matrix) Runs(f func(x, y, length int)) {
 			x += n + 1
 		}
 	}
-}
-
-// SVG is the code of text as an SVG element px pixels wide, quiet zone included. It carries no style attribute (strict
-// CSP) and is hidden from assistive technology: the page around it says what it is for, and gives the link as text.
-func SVG(text string, px int) (string, error) {
-	m, err := Encode(text)
-	if err != nil {
-		return "", err
-	}
-	side := strconv.Itoa(m.Size() + 2*QuietZone)
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %s %s"`, px, px, side, side)
-	b.WriteString(` shape-rendering="crispEdges" aria-hidden="true" focusable="false">`)
-	b.WriteString(`<path fill="#fff" d="M0 0h` + side + `v` + side + `h-` + side + `z"/><path fill="#000" d="`)
-	m.Runs(func(x, y, n int) { fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", x+QuietZone, y+QuietZone, n, n) })
-	b.WriteString(`"/></svg>`)
-	return b.String(), nil
 }
