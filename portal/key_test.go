@@ -190,7 +190,7 @@ func TestKeyPage(t *testing.T) {
 	equal(t, "rules of use", 8, p.Find(".rules li").Length())
 	p.has(".rules", "真实、准确、完整", "拔下 USBKEY", "硬物砸", "公章", "将 USBKEY 注销，并申请补办", "即将到期", "违法、犯罪", "QQ 公众号 400-666-3999")
 	p = b.open("/orders/" + o.ID.String())
-	p.has(".next", "已完成", "证书有效期至 2027-11-")
+	p.has(".next", "已完成", "我的证书", "证书有效期至 2027-11-")
 	p.has(".timeline", "证书已下载到USBKEY")
 	cer := b.get(p.Find(`a.btn:contains(".cer")`).AttrOr("href", ""))
 	if c, err := x509.ParseCertificate(cer.Body); err != nil || c.PublicKey.(*rsa.PublicKey).N.Cmp(fresh.key.N) != 0 {

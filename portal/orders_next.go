@@ -93,6 +93,7 @@ func completed(h history, n *ui.NextProps, say i18n.Printer) {
 	for _, it := range h.Items {
 		if x := h.live(it); x != nil {
 			n.Text = say.T("after.valid_until", "Date", ui.Date(x.NotAfter))
+			n.Plain = link(say.T("after.held"), "/certificates", ui.Quiet)
 		}
 	}
 	if h.Invoice != nil && h.Invoice.State == invoice.Done {
