@@ -116,7 +116,7 @@ func accountPage(v accountView) templ.Component {
 					}
 				}
 				if v.Purpose != "login" {
-					templ_7745c5c3_Err = ui.Field(ui.FieldProps{Kind: ui.PasswordField, Name: "password", Label: ui.T(ctx, "portal.new_password"), Required: true, Autocomplete: "new-password", Help: ui.T(ctx, "portal.password_help")}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.Field(ui.FieldProps{Kind: ui.PasswordField, Name: "password", Label: ui.T(ctx, newPassword(v.Purpose)), Required: true, Autocomplete: "new-password", Help: ui.T(ctx, "portal.password_help")}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -362,6 +362,14 @@ func registeredPage(v accountView) templ.Component {
 	})
 }
 
+// newPassword names the field: the first password, or one that takes its place.
+func newPassword(purpose string) string {
+	if purpose == "password" {
+		return "portal.fresh_password"
+	}
+	return "portal.new_password"
+}
+
 // agreementView is the text of an agreement.
 type agreementView struct {
 	Title, Version string
@@ -448,7 +456,7 @@ func agreementText(v agreementView) templ.Component {
 			var templ_7745c5c3_Var18 string
 			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(par)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 80, Col: 11}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 88, Col: 11}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
