@@ -33,6 +33,16 @@ const ground = (e) => {
   }
   return layers.reverse().reduce((under, c) => over(c, under), [1, 1, 1, 1]);
 };
+// faint is how much of an element's words shows through its own and its parents' opacity, down to the ground they stand on.
+const faint = (e) => {
+  let left = 1;
+  for (; e; e = e.parentElement) {
+    const s = getComputedStyle(e);
+    if (colour(s.backgroundColor)[3] === 1) break;
+    left *= +s.opacity;
+  }
+  return left;
+};
 const texts = function* () {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let n = walk.nextNode(); n; n = walk.nextNode()) {
@@ -56,7 +66,7 @@ const looked = {
       const s = getComputedStyle(e), under = ground(e);
       if (!under || e.closest(":disabled,[aria-disabled=true],.paper")) continue;
       const size = parseFloat(s.fontSize), large = size >= 24 || (size >= 18.66 && +s.fontWeight >= 600);
-      const a = light(over(colour(s.color), under)), b = light(under), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      const ink = colour(s.color), a = light(over([ink[0], ink[1], ink[2], ink[3] * faint(e)], under)), b = light(under), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
       if (ratio < (large ? 3 : 4.5)) out.add("contrast " + ratio.toFixed(2) + " of " + named(e));
     }
     return [...out];

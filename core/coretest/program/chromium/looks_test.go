@@ -15,6 +15,7 @@ var flaws = []struct{ name, kind, head, body, says string }{
 	{"errors without a mark in the title", "document", `<html lang="zh-CN"><title>登录页</title>`, `<h1>登录</h1><div data-error-summary>有 1 处需要修改</div>`, "errors, and the title"},
 	{"pale words", "contrast", ``, `<p style="color:#999;background:#fff">看不清的字</p>`, "contrast 2.8"},
 	{"pale words on a transparent layer", "contrast", ``, `<div style="background:#000"><p style="background:rgb(255 255 255/.5);color:#aaa">看不清的字</p></div>`, "contrast"},
+	{"faint words", "contrast", ``, `<div style="opacity:.4"><p style="color:#333">看不清的字</p></div>`, "contrast"},
 	{"a wide table", "reflow", ``, `<table><tr><td style="min-width:900px">宽</td></tr></table>`, "px wide"},
 	{"words cut off", "reflow", ``, `<p style="width:40px;overflow:hidden;white-space:nowrap">被截断的一段文字</p>`, "cut off"},
 	{"a bar over what has the focus", "covered", ``, `<div style="position:fixed;inset:0;z-index:9;background:#fff"></div><button style="position:fixed;bottom:0">提交</button>`, "covered"},
