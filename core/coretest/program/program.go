@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -97,14 +98,21 @@ func open(place string, o Options) (*Program, error) {
 	return p, nil
 }
 
+// freePort is a port that nobody has, and that no key agent may want.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("program: %w", err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, fmt.Errorf("program: %w", err)
+		}
+		a, _ := l.Addr().(*net.TCPAddr)
+		if err := l.Close(); err != nil {
+			return 0, fmt.Errorf("program: %w", err)
+		}
+		if !slices.Contains(agentPorts, a.Port) {
+			return a.Port, nil
+		}
 	}
-	defer l.Close()
-	a, _ := l.Addr().(*net.TCPAddr)
-	return a.Port, nil
 }
 
 // env is the configuration of this program.
