@@ -120,7 +120,7 @@ func (p *Portal) saveStep(c *fiber.Ctx) error {
 	s.hear(res, f.say)
 	problems := append(refused.Errors, spokenProblems(res, f.say)...)
 	switch {
-	case pressed == "letter-pdf" || pressed == "letter-print":
+	case strings.HasPrefix(pressed, "letter-"):
 		return p.toLetter(c, f, s, problems, pressed)
 	case pressed != "next" && pressed != "":
 		web.PageOf(c).Errors = refused.Errors

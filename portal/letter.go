@@ -40,7 +40,7 @@ func (p *Portal) withLetter(c *fiber.Ctx, f filling, s *sheet) {
 	}
 	s.letter = func(fd form.Field, tile ui.UploadProps) templ.Component {
 		v := letterViewOf(pre, s)
-		v.Tile, v.InForm = tile, true
+		v.Tile, v.InForm, v.Specimen = tile, true, p.Demo
 		return letterBlock(v)
 	}
 }
@@ -96,6 +96,9 @@ func filled(template string, values map[string]string) []pdf.Span {
 	return text
 }
 
+// letterWays are the addresses of a letter by the button that was pressed.
+var letterWays = map[string]string{"letter-pdf": "/letter.pdf", "letter-print": "/letter/print", "letter-specimen": "/letter/specimen.jpg"}
+
 // toLetter leads from the form to the letter once everything it prints is filled in; the step was stored just now.
 func (p *Portal) toLetter(c *fiber.Ctx, f filling, s *sheet, problems ui.Errors, how string) error {
 	pre, err := p.Letters.Preview(c.UserContext(), f.w.Tenant, f.w.ID)
@@ -106,7 +109,10 @@ func (p *Portal) toLetter(c *fiber.Ctx, f filling, s *sheet, problems ui.Errors,
 	if len(problems) == 0 {
 		_, err := p.Letters.Current(c.UserContext(), f.w.Tenant, f.w.ID)
 		if err == nil {
-			to := map[string]string{"letter-pdf": "/letter.pdf", "letter-print": "/letter/print"}[how]
+			to, ok := letterWays[how]
+			if !ok {
+				return fault.New(fault.NotFound, "web.not_found")
+			}
 			return web.Redirect(c, "/orders/"+f.w.ID.String()+to)
 		}
 		if !errors.Is(err, fault.Invalid) {
@@ -159,6 +165,21 @@ func (p *Portal) showLetter(c *fiber.Ctx) error {
 
 // letterPDF gives the letter as a file (req B43 K20).
 func (p *Portal) letterPDF(c *fiber.Ctx) error { return p.sendLetter(c, "attachment") }
+
+// letterSpecimen gives the letter as it comes back, sealed and photographed: in a demonstration alone.
+func (p *Portal) letterSpecimen(c *fiber.Ctx) error {
+	l, err := p.Letters.Current(c.UserContext(), web.SiteOf(c).Tenant, orderID(c))
+	if err != nil {
+		return err
+	}
+	raw, err := l.Specimen()
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "image/jpeg")
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+l.Number+`.jpg"`)
+	return c.Send(raw)
+}
 
 // letterPrint opens the same file in the browser's own viewer, whose print button prints it (req B43).
 func (p *Portal) letterPrint(c *fiber.Ctx) error { return p.sendLetter(c, "inline") }

@@ -2,11 +2,14 @@ package portal_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
 	"certsaas/core/coretest/program"
 	"certsaas/core/order"
+	"certsaas/core/web"
+	"certsaas/portal"
 )
 
 // licensed is what the second page of BYD asks besides pictures.
@@ -109,5 +112,26 @@ func (b *browser) refuses(w *world, name string, p page, sheet file, says []stri
 		now.Answers["letter"] = before.Answers["letter"]
 		equal(b.t, name+" "+way+": the draft", before.Answers, now.Answers)
 		equal(b.t, name+" "+way+": state", order.Draft, now.State)
+	}
+}
+
+// A demonstration gives the letter as it comes back, sealed and photographed: it is taken as it is, and is in colour. Where
+// it is no demonstration there is neither button nor address.
+func TestSpecimen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, p := realname(t, w)
+	p.has(`button[value="letter-specimen"]`, "演示：下载已盖章的照片")
+	got := b.submit(p, form, "letter-specimen", licensed())
+	photographed := b.get(got.Header.Get("Location"))
+	equal(t, "type", "image/jpeg", photographed.Header.Get("Content-Type"))
+	got = b.submit(p, form, "next", licensed(), map[string]file{
+		"licence_image_file": {"licence.jpg", photo(t, 1200, 900, "", false)}, "letter_file": {"letter.jpg", photographed.Body}})
+	if to := got.Header.Get("Location"); !strings.HasSuffix(to, "/pay") {
+		t.Fatalf("not handed in: %d %v", got.Status, got.errors())
+	}
+	inService := portal.New(portal.Deps{}).Routes()
+	if slices.ContainsFunc(inService, func(r web.Route) bool { return strings.Contains(r.Path, "specimen") }) || len(inService) < 30 {
+		t.Error("specimens in service")
 	}
 }

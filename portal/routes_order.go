@@ -15,7 +15,7 @@ const slow = 60 * time.Second
 // routesOrder is the route table from the entry to the submitted order.
 func (p *Portal) routesOrder() []web.Route {
 	const get, post = fiber.MethodGet, fiber.MethodPost
-	return []web.Route{
+	table := []web.Route{
 		{Method: get, Path: "/", Handler: p.home},
 		{Method: get, Path: "/s/:slug", Handler: p.shortLink},
 		{Method: get, Path: "/createOrder", Handler: p.createOrder},
@@ -49,6 +49,10 @@ func (p *Portal) routesOrder() []web.Route {
 		{Method: post, Path: "/orders/:id/confirm", Action: authz.OrderEdit, Handler: p.confirm},
 		{Method: post, Path: "/orders/:id/confirm/code", Action: authz.OrderEdit, Handler: p.orderCode},
 	}
+	if p.Demo {
+		table = append(table, web.Route{Method: get, Path: "/orders/:id/letter/specimen.jpg", Action: authz.LetterDownload, Handler: p.letterSpecimen})
+	}
+	return table
 }
 
 // routesPlatform is the route table of the platform's own host.
