@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"certsaas/core/authz"
+	"certsaas/core/coretest"
 	"certsaas/core/db"
 	"certsaas/core/form"
 	"certsaas/core/order"
@@ -111,7 +113,29 @@ func TestInvoices(t *testing.T) {
 	twice := fin.upload(path(b), map[string]string{"number": number, "issued_on": "2026-11-30"}, pdf, 422)
 	must(t, strings.Contains(twice.body, "已用于另一张订单"), "duplicate: %s", twice.text(".summary"))
 	must(t, !strings.Contains(fin.get("/invoices", 200).text("tbody"), a.Number), "issued, and still listed")
-	csvOf(t, fin.get("/invoices/export", 200))
+	row := csvOf(t, fin.get("/invoices/export", 200))[1]
+	must(t, slices.Contains(row, "6%") || slices.Contains(row, "13%"), "no tax rate: %v", row)
+	must(t, strings.Contains(fin.get(path(b), 200).text("main"), "不含税 ¥"), "the tax is not told: %s", fin.get(path(b), 200).text("main"))
+}
+
+// A tenant that is suspended leaves orders, keys and invoices behind: every list still opens.
+func TestSuspendedTenantsWork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	rev, fin, prod := r.login(t, "reviewer"), r.login(t, "finance"), r.login(t, "producer")
+	r.approved(t, rev, "kinglong", 0, form.Answers{"invoice_wanted": "yes", "invoice_kind": "e"})
+	r.inReview(t, "kinglong", 0, form.Answers{"mobile": "13900139000"})
+	r.holder(t, "13800138000", "演示汽车销售（深圳）有限公司", 7)
+	coretest.OwnerExec(t, r.DB, `UPDATE tenants SET state = 'suspended'`)
+	r.Clock.Shift(time.Minute)
+	for b, paths := range map[*browser][]string{
+		rev: {"/", "/queue/review", "/orders", "/reminders", "/tenants"}, fin: {"/", "/invoices", "/invoices/export", "/vouchers", "/refunds"},
+		prod: {"/", "/queue/production", "/queue/shipping", "/papers"},
+	} {
+		for _, path := range paths {
+			b.get(path, 200)
+		}
+	}
 }
 
 // No cell of an export is a formula.

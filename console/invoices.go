@@ -1,8 +1,10 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -94,12 +96,17 @@ func (k *Console) exportInvoices(c *fiber.Ctx) error {
 	}
 	p := web.Printer(c)
 	table := [][]string{{}}
-	for _, id := range []string{"number", "tenant", "kind", "title", "tax_no", "email", "total", "requested", "due"} {
+	for _, id := range []string{"number", "tenant", "kind", "title", "tax_no", "email", "total", "goods", "tax_rate", "requested", "due"} {
 		table[0] = append(table[0], p.T("console.col."+id))
 	}
 	for _, x := range list {
-		table = append(table, []string{x.OrderNumber, houseByID(all, x.Tenant).Name, p.T("invoice.kind." + x.Kind), x.Header.Title, x.Header.TaxNo, x.Header.Email,
-			yuanOf(x.AmountFen), ui.DateTime(x.RequestedAt), dateTime(x.DueAt)})
+		h := houseByID(all, x.Tenant)
+		goods, rate := "", ""
+		if item, ok := h.product(x.Product); ok {
+			goods, rate = item.Invoice.GoodsName.In(p.Locale()), strconv.Itoa(item.Invoice.TaxRate)+"%"
+		}
+		table = append(table, []string{x.OrderNumber, h.Name, p.T("invoice.kind." + x.Kind), x.Header.Title, x.Header.TaxNo, x.Header.Email,
+			yuanOf(x.AmountFen), goods, rate, ui.DateTime(x.RequestedAt), dateTime(x.DueAt)})
 	}
 	return k.sendCSV(c, "invoices", table)
 }
@@ -124,6 +131,13 @@ func (k *Console) invoiceView(c *fiber.Ctx) (*invoiceView, error) {
 		v.Typed.IssuedOn = ui.Date(k.Clock.Now())
 	}
 	return v, nil
+}
+
+// tax is the rate, and what it makes of the amount.
+func (v *invoiceView) tax(ctx context.Context) ui.Datum {
+	net, tax := v.Item.Invoice.Split(v.AmountFen)
+	return ui.Datum{Label: ui.T(ctx, "console.col.tax_rate"), Value: strconv.Itoa(v.Item.Invoice.TaxRate) + "%",
+		Note: ui.T(ctx, "console.invoice.split", "Net", ui.Money(net), "Tax", ui.Money(tax))}
 }
 
 func (k *Console) showInvoice(c *fiber.Ctx) error {

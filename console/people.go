@@ -47,6 +47,14 @@ type house struct {
 	Tenant       *tenant.Tenant
 }
 
+// product is one of the house's, by today's release; a suspended tenant has none.
+func (h house) product(code string) (tenant.Product, bool) {
+	if h.Tenant == nil {
+		return tenant.Product{}, false
+	}
+	return h.Tenant.Product(code)
+}
+
 // houses are all published tenants in the reader's language.
 func (k *Console) houses(c *fiber.Ctx) ([]house, error) {
 	all, err := k.Tenants.All(c.UserContext())

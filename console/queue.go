@@ -214,7 +214,7 @@ func (k *Console) rows(c *fiber.Ctx, list []order.Order, all []house) ([]orderRo
 		h := houseByID(all, o.Tenant)
 		r := orderRow{Order: o, House: h, Company: company(o), Item: o.Product, State: p.T("order.state." + string(o.State)), Tone: stateTone(o.State), Submitted: lately(o.SubmittedAt, now)}
 		if h.Tenant != nil {
-			if prod, ok := h.Tenant.Product(o.Product); ok {
+			if prod, ok := h.product(o.Product); ok {
 				r.Item = prod.Name.In(locale)
 			}
 		}

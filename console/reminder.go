@@ -158,7 +158,7 @@ func toneOf(state string) ui.Tone {
 
 func endingRow(p i18n.Printer, h house, e reminder.Ending) ui.Row {
 	product := e.Product
-	if item, ok := h.Tenant.Product(e.Product); ok {
+	if item, ok := h.product(e.Product); ok {
 		product = item.Name.In(p.Locale())
 	}
 	last := ui.Cell{Body: ui.Tag(toneOf(e.State), p.T("remind.state_"+e.State))}

@@ -61,6 +61,13 @@ type Invoice struct {
 	Title     string        `yaml:"title" oneof:"editable fixed"`
 }
 
+// Split takes the tax out of an amount in fen that includes it, each to the fen.
+func (i Invoice) Split(amount int64) (net, tax int64) {
+	whole := int64(100 + i.TaxRate)
+	net = (amount*200 + whole) / (2 * whole) // half up
+	return net, amount - net
+}
+
 // InvoiceKind is one kind on offer; the first is the default.
 type InvoiceKind struct {
 	Code  string    `yaml:"code" need:"yes" oneof:"e paper"`

@@ -324,3 +324,17 @@ func BenchmarkPrice(b *testing.B) {
 		}
 	}
 }
+
+// Prices include the tax; what is left without it is rounded to the fen, and both make the whole.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		amount    int64
+		rate      int
+		net, want int64
+	}{{20000, 6, 18868, 1132}, {20000, 13, 17699, 2301}, {20000, 0, 20000, 0}, {1, 6, 1, 0}, {0, 6, 0, 0}, {53, 6, 50, 3}, {10000, 100, 5000, 5000}, {3, 100, 2, 1}} {
+		if net, tax := (Invoice{TaxRate: tt.rate}).Split(tt.amount); net != tt.net || tax != tt.want {
+			t.Errorf("%d at %d %%: %d and %d, want %d and %d", tt.amount, tt.rate, net, tax, tt.net, tt.want)
+		}
+	}
+}
