@@ -84,7 +84,7 @@ func TestNothingTypedIsLost(t *testing.T) {
 	equal(t, "status", 422, p.Status)
 	errs := p.errors()
 	for field, says := range map[string]string{
-		"eligible": "请勾选确认", "email": "请填写完整的电子邮箱", "landline": "区号", "dealer_code": "前十位", "industry": "请选择所属行业", "post": "请选择公司岗位", "ship_street": "请填写详细地址",
+		"eligible": "请勾选：我确认", "email": "请填写完整的电子邮箱", "landline": "区号", "dealer_code": "前十位", "industry": "请选择所属行业", "post": "请选择公司岗位", "ship_street": "请填写详细地址",
 	} {
 		if !strings.Contains(errs[field], says) {
 			t.Errorf("%s: %q does not say %q", field, errs[field], says)
