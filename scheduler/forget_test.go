@@ -89,12 +89,7 @@ func TestAbandonedDraftIsForgotten(t *testing.T) {
 		t.Error("an order that was handed in is forgotten, too")
 	}
 	b.Drain()
-	for n := 1; n > 0; {
-		var err error
-		if n, err = b.Sealer.RunOnce(system, 1000); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b.Seal()
 	if found, err := b.Fsck(system); err != nil || len(found) > 0 {
 		t.Errorf("%v, %v", found, err)
 	}

@@ -54,23 +54,8 @@ func busy(t *testing.T) (*platformtest.Bench, order.Order) {
 	if _, err := b.Issuance.RefreshCRLs(t.Context(), b.CA); err != nil {
 		t.Fatal(err)
 	}
-	seal(t, b)
+	b.Seal()
 	return b, b.Now(done)
-}
-
-// seal chains the whole audit. The sealer waits for transactions of the whole server, other tests' among them.
-func seal(t *testing.T, b *platformtest.Bench) {
-	t.Helper()
-	for range 500 {
-		if _, err := b.Sealer.RunOnce(t.Context(), 10000); err != nil {
-			t.Fatal(err)
-		}
-		if b.Count(`SELECT (SELECT count(*) FROM audit_entries) - (SELECT count(*) FROM audit_seals)`) == 0 {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the audit is not sealed")
 }
 
 func fsck(t *testing.T, b *platformtest.Bench) string {

@@ -293,7 +293,7 @@ func (h *house) replayed(t *testing.T, r *replay, s size) (done float64, c cost)
 	if err := os.WriteFile(file, []byte(r.script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-n", "-M", "prepared", "-P", "1", "-f", file, "-c", strconv.Itoa(s.clients), "-j", "2", "-T", strconv.Itoa(int(math.Ceil((s.warm + s.burst).Seconds())))}
+	args := []string{"-n", "-M", "prepared", "-P", "1", "-f", file, "-c", strconv.Itoa(s.clients), "-j", "2", "-T", strconv.Itoa(int(math.Ceil((s.warm + s.burst).Seconds())) + 2)} // the last second may pass without a report
 	for _, def := range slices.Sorted(slices.Values(r.defines)) {
 		args = append(args, "-D", def)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -229,6 +230,21 @@ func (b *Bench) Tx(fn func(ctx context.Context, tx *db.Tx) error) {
 	if err := b.DB.WithTenant(b.As(authz.System("test/look")), b.ID, fn); err != nil {
 		b.T.Fatal(err)
 	}
+}
+
+// Seal chains the whole audit. The sealer waits for transactions of the whole server, other tests' among them.
+func (b *Bench) Seal() {
+	b.T.Helper()
+	for range 500 {
+		if _, err := b.Sealer.RunOnce(context.WithoutCancel(b.T.Context()), 10000); err != nil {
+			b.T.Fatal(err)
+		}
+		if b.Count(`SELECT (SELECT count(*) FROM audit_entries) - (SELECT count(*) FROM audit_seals)`) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	b.T.Fatal("the audit is not sealed")
 }
 
 // Count is the one number a statement answers, read past isolation.
