@@ -12,9 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
-	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -29,7 +29,7 @@ type Job struct {
 	Name  string        // "lapse"; its principal is "scheduler/lapse"
 	Every time.Duration // between ticks
 	Limit time.Duration // of one run; 0 = one minute
-	Next  string        // the job that goes on with what a run brought about: it ticks then, not after its own interval
+	Next  string        // the job that goes on with what a run brought about: it runs then, not after its own interval
 	// Run does a batch of what is due and returns how much it did, by kind. It must be safe to run twice.
 	Run func(ctx context.Context) (map[string]int, error)
 }
@@ -46,7 +46,15 @@ type Scheduler struct {
 	db   *db.DB
 	jobs []Job
 	cron gocron.Scheduler
-	wake map[string]func() error // ticks a job now, by name
+	turn map[string]*turn // by job
+}
+
+// turn is one job's in this process: whoever wants a run while one is going on has it done once more afterwards, since the
+// run that is going on may have looked already.
+type turn struct {
+	job    Job
+	wanted atomic.Bool
+	busy   sync.Mutex
 }
 
 // New prepares the jobs; nothing runs before Start.
@@ -55,17 +63,18 @@ func New(d *db.DB, jobs []Job) (*Scheduler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scheduler: %w", err)
 	}
-	s := &Scheduler{db: d, jobs: jobs, cron: cron, wake: map[string]func() error{}}
+	s := &Scheduler{db: d, jobs: jobs, cron: cron, turn: map[string]*turn{}}
 	for _, j := range jobs {
-		ticks, err := cron.NewJob(gocron.DurationJob(j.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, j) }),
+		t := &turn{job: j}
+		s.turn[j.Name] = t
+		_, err := cron.NewJob(gocron.DurationJob(j.Every), gocron.NewTask(func(ctx context.Context) { s.tick(ctx, t) }),
 			gocron.WithName(j.Name), gocron.WithSingletonMode(gocron.LimitModeReschedule), gocron.JobOption(gocron.WithStartImmediately()))
 		if err != nil {
 			return nil, fmt.Errorf("scheduler: job %s: %w", j.Name, err)
 		}
-		s.wake[j.Name] = ticks.RunNow
 	}
 	for _, j := range jobs {
-		if j.Next != "" && s.wake[j.Next] == nil {
+		if j.Next != "" && s.turn[j.Next] == nil {
 			return nil, fmt.Errorf("scheduler: job %s is followed by %q, which there is not", j.Name, j.Next)
 		}
 	}
@@ -78,19 +87,31 @@ func (s *Scheduler) Start() { s.cron.Start() }
 // Shutdown stops ticking and waits for running jobs.
 func (s *Scheduler) Shutdown() error { return s.cron.Shutdown() }
 
-// tick runs a job, and the one that goes on from it if it did anything; an error or panic is kept in its row and does not stop
-// the next tick.
-func (s *Scheduler) tick(ctx context.Context, j Job) {
+// tick runs a job, and then the one that goes on from it if it did anything. While a run is going on it only asks for another.
+func (s *Scheduler) tick(ctx context.Context, t *turn) {
+	t.wanted.Store(true)
+	for ctx.Err() == nil && t.wanted.Load() && t.busy.TryLock() { // whoever unlocks looks at wanted once more
+		t.wanted.Store(false)
+		did := s.once(ctx, t.job)
+		t.busy.Unlock()
+		if did && t.job.Next != "" {
+			s.tick(ctx, s.turn[t.job.Next])
+		}
+	}
+}
+
+// once runs a job and tells whether it did anything; an error or panic is kept in its row and does not stop the next tick.
+func (s *Scheduler) once(ctx context.Context, j Job) bool {
 	report, err := s.run(ctx, j)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		slog.ErrorContext(ctx, "job failed", "job", j.Name, "error", err)
 	}
-	if j.Next == "" || !slices.ContainsFunc(slices.Collect(maps.Values(report)), func(n int) bool { return n > 0 }) {
-		return
+	for _, n := range report {
+		if n > 0 {
+			return true
+		}
 	}
-	if err := s.wake[j.Next](); err != nil && ctx.Err() == nil { // it ticks by itself later
-		slog.WarnContext(ctx, "job not woken", "job", j.Next, "by", j.Name, "error", err)
-	}
+	return false
 }
 
 // A lease is renewed while its job runs: a process that was killed lets its jobs go within seconds, however long they may take.
