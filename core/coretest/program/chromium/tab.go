@@ -142,16 +142,35 @@ type point struct {
 // moves between the look and the click is missed.
 func (tab *Tab) press(what, element string) *Tab {
 	tab.t.Helper()
-	was, at := point{}, tab.locate(element)
-	for end := time.Now().Add(patience); at != was && time.Now().Before(end); {
-		time.Sleep(frame)
-		was, at = at, tab.locate(element)
+	for range 3 {
+		was, at := point{}, tab.locate(element)
+		for end := time.Now().Add(patience); at != was && time.Now().Before(end); {
+			time.Sleep(frame)
+			was, at = at, tab.locate(element)
+		}
+		tab.Await("the press is watched", fmt.Sprintf(watch, element, at.X, at.Y))
+		if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at.X, at.Y)); err != nil {
+			tab.t.Fatalf("press %s: %v", what, err)
+		}
+		if !tab.Is(`window.missed === true`) {
+			return tab
+		}
 	}
-	if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at.X, at.Y)); err != nil {
-		tab.t.Fatalf("press %s: %v", what, err)
-	}
+	tab.fail("missed thrice: " + what)
 	return tab
 }
+
+// watch notes whether the next click misses a thing: a page that moves at that moment, as pages do on a loaded machine, is
+// pressed once more, as a person would. A click that led to another page took what was noted with it.
+const watch = `(() => {
+	const e = %s, at = document.elementFromPoint(%g, %g);
+	window.missed = true;
+	document.addEventListener("click", (c) => {
+		const label = c.target.closest && c.target.closest("label");
+		window.missed = !(e.contains(c.target) || c.target === at || label && label.control === e);
+	}, { capture: true, once: true });
+	return true;
+})()`
 
 // locate scrolls a thing into view and gives its middle, once it can be pressed.
 func (tab *Tab) locate(element string) point {
