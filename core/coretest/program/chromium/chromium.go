@@ -122,6 +122,8 @@ type Tab struct {
 	cancel context.CancelFunc
 	size   Size
 
+	pressed press // the last one
+
 	mu      sync.Mutex
 	trouble []string // script errors and policy breaches
 }
