@@ -217,7 +217,7 @@ func fresh(v string) string {
 		return fmt.Sprintf(`'\x' || left(%s || %s, %d)`, hexits, hexits, len(v)-2)
 	case isNumber.MatchString(v):
 		tail := digits.FindString(v)
-		if tail == "" {
+		if len(tail) < 9 { // too few digits for numbers that nobody has had
 			return fmt.Sprintf("upper(left(%s, %d))", hexits, len(v))
 		}
 		n := min(len(tail), 12)
