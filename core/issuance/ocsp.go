@@ -16,8 +16,8 @@ import (
 )
 
 // A responder's certificate cannot be revoked (RFC 6960 §4.2.2.2.1), so it is short-lived; each process has one of its own and
-// makes the next when a day of it is left. Answers hold for a day, and a proxy may keep them for five minutes: longer than
-// a revocation may go unseen (domain §6.7).
+// makes the next when a day of it is left. Answers hold for a day, but nobody keeps one for more than the five minutes that
+// a revocation may go unseen (domain §6.7; the page says so to caches).
 const (
 	responderLife  = 7 * 24 * time.Hour
 	responderSpare = 24 * time.Hour
