@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 
 	"certsaas/core/authz"
@@ -160,4 +161,18 @@ func (k *Console) frame(c *fiber.Ctx, title, active string) (ui.ConsoleProps, er
 	}
 	groups = append(groups, look)
 	return ui.ConsoleProps{Title: title, Nav: groups}, nil
+}
+
+// renderOne is the page of one thing of a desk's list, which list leads back to; problem is what was wrong with what was sent.
+func (k *Console) renderOne(c *fiber.Ctx, number string, h house, list ui.Link, problem error, page func(ui.ConsoleProps) templ.Component) error {
+	f, err := k.frame(c, number, list.Href)
+	if err != nil {
+		return err
+	}
+	f.Actions = mark(h)
+	f.Crumbs = []ui.Link{list}
+	if problem != nil {
+		return web.Retry(c, problem, page(f))
+	}
+	return web.Render(c, fiber.StatusOK, page(f))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
@@ -149,16 +150,8 @@ func (k *Console) showInvoice(c *fiber.Ctx) error {
 }
 
 func (k *Console) renderInvoice(c *fiber.Ctx, v *invoiceView, problem error) error {
-	f, err := k.frame(c, v.OrderNumber, "/invoices")
-	if err != nil {
-		return err
-	}
-	f.Actions = mark(v.House)
-	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.invoice"), Href: "/invoices"}}
-	if problem != nil {
-		return web.Retry(c, problem, invoicePage(f, v))
-	}
-	return web.Render(c, fiber.StatusOK, invoicePage(f, v))
+	return k.renderOne(c, v.OrderNumber, v.House, ui.Link{Label: web.Printer(c).T("console.desk.invoice"), Href: "/invoices"}, problem,
+		func(f ui.ConsoleProps) templ.Component { return invoicePage(f, v) })
 }
 
 // uploadInvoice stores the issued file with its number and day.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
@@ -131,16 +132,8 @@ func (k *Console) showRefund(c *fiber.Ctx) error {
 }
 
 func (k *Console) renderRefund(c *fiber.Ctx, v *refundView, problem error) error {
-	f, err := k.frame(c, v.Number, "/refunds")
-	if err != nil {
-		return err
-	}
-	f.Actions = mark(v.House)
-	f.Crumbs = []ui.Link{{Label: web.Printer(c).T("console.desk.refund"), Href: "/refunds"}}
-	if problem != nil {
-		return web.Retry(c, problem, refundPage(f, v))
-	}
-	return web.Render(c, fiber.StatusOK, refundPage(f, v))
+	return k.renderOne(c, v.Number, v.House, ui.Link{Label: web.Printer(c).T("console.desk.refund"), Href: "/refunds"}, problem,
+		func(f ui.ConsoleProps) templ.Component { return refundPage(f, v) })
 }
 
 // decideRefund does one act on a refund and leads back to the list.
